@@ -12,13 +12,12 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.facts.fact import Basis, Fact, Value
+from roi.numerics.arrays import Array
 from roi.numerics.beta import beta_quantile
 from roi.numerics.normal import go_with
 
-Array = NDArray[np.float64]
 Values = Mapping[str, Value | Array]
 
 OWN_SERVERS = "self-hosted"

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from roi.facts.records import DatedRow, Record
+from roi.numerics.arrays import Array
 
 
 class Linear(NamedTuple):
@@ -49,7 +49,7 @@ class Linear(NamedTuple):
         return self.parameters_each * self.layers * self.active
 
 
-Number = float | NDArray[np.float64]
+Number = float | Array
 
 
 class Attention(Record):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from roi.numerics.arrays import Ints
 
 
 class Block(NamedTuple):
@@ -27,20 +28,20 @@ class Tape:
     """Blocks, and the order in which they come and go."""
 
     blocks: tuple[Block, ...]
-    events: NDArray[np.int64]
+    events: Ints
     """Shape (n,): +(i + 1) where block i is allocated, -(i + 1) where it is freed."""
     phase_starts: tuple[tuple[str, int], ...] = ()
     """Pairs (name of a phase, index into events at which it begins), in order; repeated for every step."""
 
     @property
-    def signed_bytes(self) -> NDArray[np.int64]:
+    def signed_bytes(self) -> Ints:
         """Shape (n,): bytes that each event adds or gives back, in 512-byte blocks as the caching allocator counts them."""
         sizes = np.asarray([-(-block.nbytes // 512) * 512 for block in self.blocks], dtype=np.int64)
         index = np.abs(self.events) - 1
-        signed: NDArray[np.int64] = np.sign(self.events) * sizes[index]
+        signed: Ints = np.sign(self.events) * sizes[index]
         return signed
 
     @property
-    def live_bytes(self) -> NDArray[np.int64]:
+    def live_bytes(self) -> Ints:
         """Shape (n,): bytes allocated after each event."""
         return np.cumsum(self.signed_bytes)

@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array
+
 POINTS: Final = 3001
 FALL: Final = 30.0
 """Where the density has fallen below its peak by this much (natural logarithm: 1e-13), the range ends."""

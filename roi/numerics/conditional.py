@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from roi.numerics.arrays import Array
 from roi.numerics.spreads import student
 
-Array = NDArray[np.float64]
 FREEDOM: Final = 4.0
 """Degrees of freedom of a prior: values that its scale counts for, so that five more can move it as much as it holds."""
 

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from roi.numerics.arrays import Array, Flags
 from roi.numerics.spreads import student
-
-Array = NDArray[np.float64]
 
 
 def nnls(matrix: Array, target: Array) -> Array:
@@ -32,7 +30,7 @@ def nnls(matrix: Array, target: Array) -> Array:
     return answer
 
 
-def _within(gram: Array, moment: Array, x: Array, free: NDArray[np.bool_]) -> Array:
+def _within(gram: Array, moment: Array, x: Array, free: Flags) -> Array:
     """The least squares point of the free columns; those that it would make negative are held at 0 one after the other."""
     while True:
         step = np.zeros_like(x)

@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array, Flags, Ints
+
 RIDGE: Final = 1e-9
 """Mean square that is added to that of each column, so that equal facts, or constant ones, can be solved."""
 DRAWS_A_COLUMN: Final = 8
@@ -36,7 +36,7 @@ class FactColumns:
         """Whether so many draws tell the effects of these facts."""
         return 0 < DRAWS_A_COLUMN * 2 * len(self._facts) <= draws
 
-    def part_of(self, known: Array) -> NDArray[np.bool_]:
+    def part_of(self, known: Array) -> Flags:
         """Whether the fact of each column is a part of `known`, shape (n,): booleans of shape (2 x facts,)."""
         return np.repeat(np.abs(self._ranks @ _centred(known)) * 12.0 / known.size >= DEPENDENT, 2)
 
@@ -92,7 +92,7 @@ class MainEffects:
         return weights, weights @ facts.columns
 
 
-def ranks(x: Array) -> NDArray[np.int64]:
+def ranks(x: Array) -> Ints:
     """How many of the values, (n,), come before each one in ascending order, (n,); equal ones as they stand."""
     found = np.empty(x.size, dtype=np.int64)
     found[np.argsort(x, kind="stable")] = np.arange(x.size)

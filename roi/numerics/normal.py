@@ -5,9 +5,10 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array
+
 REACH: Final = 8.0
 """Standard deviations beyond which nothing lies that counts: 6e-16."""
 POINTS: Final = 8001

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from roi.numerics.arrays import Array, Ints
 from roi.numerics.beta import beta_cdf, beta_quantile
 from roi.numerics.normal import go_with
 from roi.numerics.spreads import TAIL, t95
 
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 HALF: Final = 0.5
 """Jeffreys prior: half an item each way."""
 

@@ -10,8 +10,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Words = NDArray[np.int64]
+from roi.numerics.arrays import Array, Ints
+
+Words = Ints
 
 BITS = 30
 ENTRIES = """

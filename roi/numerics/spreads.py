@@ -6,7 +6,9 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from roi.numerics.arrays import Array
 
 TAIL: Final = 1.6448536269514722
 """95th percentile of the normal distribution."""
@@ -43,7 +45,7 @@ def ends(values: Iterable[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def expected_maximum(count: ArrayLike) -> NDArray[np.float64]:
+def expected_maximum(count: ArrayLike) -> Array:
     """Mean of the largest of so many independent standard normal values; broadcasts over counts from 1, for which it is 0.
 
     The integral of 1 - Phi(x)^n - Phi(-x)^n over positive x, by the trapezoidal rule, whose end terms vanish.
@@ -55,12 +57,12 @@ def expected_maximum(count: ArrayLike) -> NDArray[np.float64]:
 
 
 @cache
-def _normal_tail() -> NDArray[np.float64]:
+def _normal_tail() -> Array:
     """The chance of a standard normal value above 0, STEP, 2 STEP ... 9."""
     return np.array([math.erfc(x / math.sqrt(2.0)) / 2.0 for x in np.arange(0.0, 9.0, STEP)])
 
 
-def joint_low(lows: Iterable[ArrayLike]) -> NDArray[np.float64]:
+def joint_low(lows: Iterable[ArrayLike]) -> Array:
     """P5 of a product of independent log-normal factors around 1 that have these P5s: squares of logarithms add.
 
     An end above 1 counts as 1: a factor takes nothing from another's spread.
@@ -68,17 +70,17 @@ def joint_low(lows: Iterable[ArrayLike]) -> NDArray[np.float64]:
     return np.asarray(np.exp(-joint_deviation(-np.log(np.asarray(low, dtype=float)) for low in lows)))
 
 
-def joint_high(highs: Iterable[ArrayLike]) -> NDArray[np.float64]:
+def joint_high(highs: Iterable[ArrayLike]) -> Array:
     """P95 of a product of independent log-normal factors around 1 that have these P95s (`joint_low`)."""
     return np.asarray(np.exp(joint_deviation(np.log(np.asarray(high, dtype=float)) for high in highs)))
 
 
-def joint_deviation(logs: Iterable[ArrayLike]) -> NDArray[np.float64]:
+def joint_deviation(logs: Iterable[ArrayLike]) -> Array:
     """Size of the sum of independent deviations, logarithms: the root of their squares; negative ones count as 0."""
     return np.asarray(np.sqrt(sum(np.square(np.maximum(x, 0.0)) for x in logs)))
 
 
-def triangle_exponential(below: float, above: float, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+def triangle_exponential(below: float, above: float, rates: Array) -> Array:
     """E[exp(s y)] for each s in `rates`, y having the triangular density on [-below, above] with its mode at 0.
 
     The sides hold below / width and above / width of the mass; side [0, w] gives 2 (e^z - 1 - z) / z^2 at z = s w.
@@ -89,7 +91,7 @@ def triangle_exponential(below: float, above: float, rates: NDArray[np.float64])
     return (below * _side(-below * rates) + above * _side(above * rates)) / width
 
 
-def _side(z: NDArray[np.float64]) -> NDArray[np.float64]:
+def _side(z: Array) -> Array:
     """2 (e^z - 1 - z) / z^2; the first terms of its series where z is small, so that no digits cancel."""
     small = np.abs(z) < SMALL
     far = np.where(small, 1.0, z)

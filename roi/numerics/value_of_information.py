@@ -11,11 +11,10 @@ from functools import cache, cached_property
 from typing import Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from roi.numerics.arrays import Array, Flags, Ints
 from roi.numerics.main_effects import MainEffects, ranks
 
-Array = NDArray[np.float64]
 BINS: Final = 32
 """Bins of what would be known: 4,096 draws leave 128 a bin, 64 in each half."""
 REACH: Final = 6.0
@@ -89,7 +88,7 @@ def over(policies: Array, row: int) -> Array:
 class Bins:
     """Draws sorted by what would be known, in bins of which each has two halves."""
 
-    cell: NDArray[np.int64]
+    cell: Ints
     """2 x bin + half of each draw, shape (n,)."""
     counts: Array
     """Draws of each cell."""
@@ -121,7 +120,7 @@ class Bins:
         sums = [np.bincount(self.cell, weights=row, minlength=self.counts.size) for row in table]
         return (np.stack(sums) / self.counts).reshape(len(table), BINS, 2)
 
-    def policies(self, means: Array, likelihood: Array | None, barred: NDArray[np.bool_] | None = None) -> Array:
+    def policies(self, means: Array, likelihood: Array | None, barred: Flags | None = None) -> Array:
         """How often each option is chosen in each cell, shape (..., options, bins, halves), by what the *other* half shows.
 
         `means` has that shape. `likelihood` is the chance of each result in each bin, shape (results, bins); `barred` says
@@ -170,7 +169,7 @@ class Bins:
         return np.where(mean > error, mean, 0.0).reshape(shape), error.reshape(shape)
 
     @cached_property
-    def _members(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _members(self) -> tuple[Ints, Flags]:
         """The draws of each cell, and which of them are there: cells are filled up to the size of the largest."""
         counts = self.counts.astype(np.int64)
         order = np.argsort(self.cell.astype(np.uint8), kind="stable")
@@ -201,7 +200,7 @@ def _log_factorials(n: int) -> Array:
     return np.concatenate(([0.0], np.log(np.arange(1.0, n + 1.0)).cumsum()))
 
 
-def numbers_wrong(rates: Array, items: int) -> NDArray[np.int64]:
+def numbers_wrong(rates: Array, items: int) -> Ints:
     """The numbers of wrong answers among so many items that have a chance worth counting at some rate: (numbers,)."""
     p = np.clip(rates, 1e-9, 1.0 - 1e-9)
     reach = REACH * np.sqrt(items * p * (1.0 - p)) + REACH

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.disk import read_text
 from roi.errors import InputError, nearest_told
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
+from roi.numerics.arrays import Array
 from roi.scenario.other_files import USAGE, refuse_other
 
-Array = NDArray[np.float64]
 COLUMNS: Final = {
     "arrival_s": ("arrival_s", "timestamp"), "input_tokens": ("input_tokens", "contexttokens"),
     "output_tokens": ("output_tokens", "generatedtokens"), "cached_tokens": ("cached_tokens",),

@@ -23,11 +23,10 @@ from roi.usage.measure.pricing import OwnPrices, Priced, day_of, price_changes, 
 from roi.usage.measure.reconcile import LineItem, Reconciliation, beside_tokens, reconcile, without_tokens
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
-from roi.usage.read.agent_folders import agent_folders
 from roi.usage.read.columns import made_anew
 from roi.usage.read.database import local_engine, progress_told, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
-from roi.usage.read.files import SourceFile, find_files
+from roi.usage.read.files import SourceFile, agent_folders, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.names_alone import OWN_TABLE
 from roi.usage.read.raw import LogTable, readably, wanted

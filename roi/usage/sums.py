@@ -15,9 +15,8 @@ from roi.usage.read.columns import MICRO
 from roi.usage.read.database import rows_of, zone_of
 from roi.usage.read.lazy_ibis import Column, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable
-from roi.usage.read.record import EMPTY_CALL
+from roi.usage.read.record import EMPTY_CALL, HOUR_US
 
-HOUR_US: Final = 3600 * MICRO
 MOST_PERIODS: Final = 1200
 """Times of sums, or rows of calls, up to which it is asked whether they are of weeks or months: a century of months."""
 MOSTLY_EMPTY: Final = 0.25

@@ -27,7 +27,7 @@ from roi.profiling import torchrun
 from roi.profiling.child import Child
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
-from roi.profiling.train import rank_run, several_cards
+from roi.profiling.train import several_cards
 from roi.report.profiles.profile_train import exposed
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def ranks_of(tmp_path):
             environment = dict(x.split(b"=", 1) for x in (folder / "environ").read_bytes().split(b"\0") if b"=" in x)
         except OSError:
             continue
-        ours = b"roi.profiling.train.rank_run" in words and any(bytes(tmp_path) in word for word in words)
+        ours = b"roi.profiling.train.several_cards" in words and any(bytes(tmp_path) in word for word in words)
         if ours and b"RANK" in environment:
             found[int(environment[b"RANK"])] = int(folder.name)
     return found
@@ -121,7 +121,7 @@ def test_two_replicas_are_measured_and_the_steps_alone_show_what_is_exposed(tmp_
     assert (kept.plan["gpus"], kept.plan["sharding"], kept.plan["trainer"]) == (2, "none", "plain")
     point, = kept.points
     assert point.losses[-1] < point.losses[0]
-    assert all(len(rank.alone_s) == rank_run.ALONE and rank.memory.process_bytes > 1e8 for rank in point.ranks)
+    assert all(len(rank.alone_s) == several_cards.ALONE and rank.memory.process_bytes > 1e8 for rank in point.ranks)
     assert "2 ranks, a replica each" in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
 

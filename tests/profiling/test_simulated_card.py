@@ -27,7 +27,7 @@ from roi.profiling import board as board_module
 from roi.profiling import inference, launched_run, torchrun
 from roi.profiling.board import PowerMeter, look_before_torch, open_board
 from roi.profiling.device import card_probe as probe_module
-from roi.profiling.device import device_shapes, link, link_run, operator_rates
+from roi.profiling.device import device_shapes, link, operator_rates
 from roi.profiling.device.operator_rates import time_call
 from roi.profiling.model_to_build import choose_model_to_build
 from roi.profiling.progress import Watcher
@@ -38,7 +38,7 @@ from roi.profiling.session import claim_board, read_environment, unusable_gpu
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
 from roi.profiling.stops import Stops
-from roi.profiling.train import fused, rank_run, ranks, real_model, several_cards, train_point
+from roi.profiling.train import fused, ranks, real_model, several_cards, train_point
 from roi.profiling.train.short_run import TrainRequest
 
 MIB = 2**20
@@ -528,20 +528,20 @@ def test_a_rank_of_a_card_runs_on_the_simulated_card(tmp_path, monkeypatch):
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
         several_cards.check_cards(request, "cuda", force=False)
         assert link.cards_here("cuda") == 2
-        monkeypatch.setitem(link_run.SIZES, "cuda", (1024, 2**21))
-        (tmp_path / torchrun.ORDER).write_bytes(pickle.dumps(link_run.LinkOrder("cuda", 60.0)))
-        assert link_run.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
+        monkeypatch.setitem(link.SIZES, "cuda", (1024, 2**21))
+        (tmp_path / torchrun.ORDER).write_bytes(pickle.dumps(link.LinkOrder("cuda", 60.0)))
+        assert link.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
         (tmp_path / "meet").unlink(missing_ok=True)
-        (tmp_path / torchrun.ORDER).write_bytes(pickle.dumps(rank_run.RankOrder(request, "cuda", 0, 60.0)))
-        assert rank_run.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
-    assert [rate.message_bytes for rate in link_run.RATES.validate_json((tmp_path / link_run.LINK).read_text())] == [
+        (tmp_path / torchrun.ORDER).write_bytes(pickle.dumps(several_cards.RankOrder(request, "cuda", 0, 60.0)))
+        assert several_cards.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
+    assert [rate.message_bytes for rate in link.RATES.validate_json((tmp_path / link.LINK).read_text())] == [
         1024, 1024, 1024, 2**21, 2**21, 2**21]
-    kept = TrainProfile.model_validate_json((tmp_path / rank_run.PROFILE).read_text())
+    kept = TrainProfile.model_validate_json((tmp_path / several_cards.PROFILE).read_text())
     rank, = kept.points[0].ranks
     assert rank.memory.device_bytes == 1_800_000_000
     assert rank.power_w == pytest.approx(350.0, rel=0.1)
     assert kept.environment.sm_clock_hz == 1.98e9
-    assert len(rank.alone_s) == rank_run.ALONE
+    assert len(rank.alone_s) == several_cards.ALONE
 
 
 @full

@@ -46,25 +46,18 @@ keeps adds nothing that can be told from zero: eight replays without checkpointi
 UNPREPARED: Final = "no k-bit preparation, predicted with it"
 """What is not quantised stays in 16 bits (LitGPT; peft's prepare_model_for_kbit_training casts it to fp32): the low end has
 embedding, head and norms in 16 bits."""
-STEP_IN_BACKWARD: Final = "optimizer step inside backward"
-"""Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd)."""
-HEAD_ADAPTER: Final = "adapter on the output head left out"
-"""The output head carries an adapter too, which a plan's targets do not hold."""
-ADAPTERS_16BIT: Final = "16-bit adapters"
-"""Adapters have the type of the base's weights."""
 GPTQ: Final = "GPTQ, unpacked by torch's operators as AutoGPTQ does"
 """Other kernels unpack a weight without the tensors in between; nothing of the model is cast to fp32 (peft/utils/other.py,
 prepare_model_for_kbit_training)."""
-COMPILED: Final = "torch.compile"
-"""What a compiled layer keeps is a choice of the compiler."""
-ENDS_APART: Final = "embedding and head sharded apart"
-"""FSDP gathers them as units of their own (torchtune's custom_sharded_layers)."""
 HABITS: Final[dict[Habit, str]] = {
     "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
-    "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER,
-    "adapters_16bit": ADAPTERS_16BIT, "compiled": COMPILED, "ends_apart": ENDS_APART,
+    "unprepared": UNPREPARED,
+    "step_in_backward": "optimizer step inside backward",  # each gradient is freed as its parameter is updated
+    "head_adapter": "adapter on the output head left out", "adapters_16bit": "16-bit adapters",
+    "compiled": "torch.compile",  # what a compiled layer keeps is a choice of the compiler
+    "ends_apart": "embedding and head sharded apart",  # FSDP gathers them as units (torchtune's custom_sharded_layers)
 }  # fmt: skip
-"""Word of a table -> the label that a report shows."""
+"""Word of a table -> the label that a report shows; `TrainingRow.habits` says what each means."""
 
 
 @dataclass(frozen=True)

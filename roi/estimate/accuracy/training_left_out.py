@@ -7,12 +7,12 @@ from math import comb
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.accuracy.profile_left_in import LeftInBlock, left_in_blocks, profile_left_in
 from roi.estimate.step.calibration import ONE_GPU, GroupFit, TimedRun, evidence_for, grouped, log_ratios, scale_group
 from roi.estimate.step.own_runs import Asked, nothing_published, with_own_runs
 from roi.estimate.step.step_time import StepEfficiency
+from roi.numerics.arrays import Array
 
 SUBSETS: Final = 2000
 """Most choices of three runs that are averaged; beyond, every so-many-th is taken."""
@@ -28,12 +28,12 @@ def fit_group(runs: Sequence[TimedRun]) -> GroupFit:
     )
 
 
-def median_error(logs: NDArray[np.float64]) -> float:
+def median_error(logs: Array) -> float:
     """Median of |ratio - 1| over logarithms of ratios, percent."""
     return 100.0 * float(np.median(np.abs(np.expm1(logs))))
 
 
-def _from_three(logs: NDArray[np.float64]) -> float | None:
+def _from_three(logs: Array) -> float | None:
     """Median error of the rest, averaged over the choices of three."""
     if len(logs) < 4:
         return None
@@ -42,7 +42,7 @@ def _from_three(logs: NDArray[np.float64]) -> float | None:
     return float(np.mean([_rest(logs, three) for three in chosen]))
 
 
-def _rest(logs: NDArray[np.float64], chosen: tuple[int, ...]) -> float | None:
+def _rest(logs: Array, chosen: tuple[int, ...]) -> float | None:
     """Median error of the others from the mean scale of the chosen, percent."""
     if len(logs) <= len(chosen):
         return None
@@ -125,7 +125,7 @@ class AfterProfile:
 
 def after_profile(groups: Iterable[Sequence[TimedRun]]) -> AfterProfile | None:
     """Errors of all groups of four runs or more, pooled; None where there is none."""
-    chosen: list[NDArray[np.float64]] = []
+    chosen: list[Array] = []
     apart: list[float] = []
     weights: list[float] = []
     for group in groups:
@@ -146,9 +146,9 @@ def after_profile(groups: Iterable[Sequence[TimedRun]]) -> AfterProfile | None:
     return AfterProfile(len(unseen), median_error(unseen), 100.0 * float(np.array(apart)[order][half]))
 
 
-def _unseen(logs: NDArray[np.float64], three: tuple[int, ...]) -> NDArray[np.float64]:
+def _unseen(logs: Array, three: tuple[int, ...]) -> Array:
     """log(predicted / measured speed) of the others, at the median scale of the three."""
-    found: NDArray[np.float64] = np.median(logs[list(three)]) - np.delete(logs, list(three))
+    found: Array = np.median(logs[list(three)]) - np.delete(logs, list(three))
     return found
 
 

@@ -15,7 +15,6 @@ from math import exp
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.fitting.distance import plan_distance
@@ -29,6 +28,7 @@ from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal, scores_kept_here
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.numerics.arrays import Array
 from roi.units import GIB
 
 MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
@@ -77,7 +77,7 @@ class Breakdowns:
         return on_card(self._known[key], overhead.slack[0], overhead.context_bytes[0], gpu)
 
     @cached_property
-    def seqs(self) -> NDArray[np.float64]:
+    def seqs(self) -> Array:
         """Lengths that the search tries, tokens."""
         return np.arange(float(SEQ_STEP), self.model.context_tokens + 1.0, SEQ_STEP)
 

@@ -6,10 +6,10 @@ from math import sqrt
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.load_curve import Capacity
+from roi.numerics.arrays import Array
 
 End = tuple[Capacity, float]
 """What one replica holds alone, and what several hold each over it."""
@@ -21,7 +21,7 @@ def at_once(alone: Capacity, server: Server) -> float:
     return min(alone.in_flight + 2.0 * sqrt(alone.in_flight), server.sequence_limit)
 
 
-def joined(centre: End, end: End, other: End, joint: Callable[[Iterable[float]], NDArray[np.float64]]) -> End:
+def joined(centre: End, end: End, other: End, joint: Callable[[Iterable[float]], Array]) -> End:
     """An end, joined by what another cause makes of the centre."""
     rates = [(one.requests_per_s, one.requests_per_s * gain) for one, gain in (centre, end, other)]
     with np.errstate(divide="ignore"):  # where an end holds nothing

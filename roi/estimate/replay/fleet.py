@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.errors import ScenarioError
+from roi.numerics.arrays import Array
 
-Array = NDArray[np.float64]
 Number = float | Array
 
 CEIL_TOLERANCE: Final = 1e-9

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.replay.engine import Server
@@ -26,8 +25,7 @@ from roi.estimate.serving.windows import StepRows, in_chunks, point_rows
 from roi.estimate.step.calibration import half_width
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
-
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array
 
 
 def replay_served(

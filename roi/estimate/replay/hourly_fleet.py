@@ -12,13 +12,11 @@ from math import ceil
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.replay.fleet import (
     CEIL_TOLERANCE,
     HOURS,
     POOL,
-    Array,
     Fleet,
     Number,
     demand_to_hold,
@@ -30,6 +28,7 @@ from roi.estimate.replay.fleet import (
     round_up,
     share_within_day,
 )
+from roi.numerics.arrays import Array, Flags
 from roi.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 NEGLIGIBLE_START_S: Final = 60.0
@@ -51,7 +50,7 @@ COUNTS: Final = np.array(sorted({*range(1, 33), *(ceil(32 * 1.05**k) for k in ra
 small numbers, then within 5% of any. They are the same for every load, so that more of it never costs less."""
 
 
-Multiples = tuple[NDArray[np.bool_], Array]
+Multiples = tuple[Flags, Array]
 """Where a spread of what waits is allowed, and the multiples of the mean load that each hour then holds."""
 
 
@@ -108,7 +107,7 @@ class _Hours:
             return _paid(instances, self.step, self.first)
         return np.asanyarray(sum(count * one for count, one in zip(often, instances, strict=True)) / HOURS)
 
-    def less(self, over_mean: Array, least: Array, reached: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Array]:
+    def less(self, over_mean: Array, least: Array, reached: Flags) -> tuple[Flags, Array]:
         """Whether, where `reached`, fewer instances are paid than `least`, and how many are paid there.
 
         Where `least` are the fewest that any hour has, nothing takes less; of many draws only the others are worked out.
@@ -274,7 +273,7 @@ def _hours_of_work(
     return np.where(np.isfinite(work), np.where(finite > 0.0, needed, 0.0), np.inf)[()]
 
 
-def either(first: NDArray[np.bool_] | bool, one: Fleet, other: Fleet) -> Fleet:
+def either(first: Flags | bool, one: Fleet, other: Fleet) -> Fleet:
     """The figures of one fleet where `first` is true, else those of the other."""
     if not np.any(first):
         return other

@@ -10,12 +10,10 @@ from math import exp, inf, isinf, log, sqrt
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Replayed, Requests, replay
-
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array
 
 WARM_UP, COOL_DOWN = 0.15, 0.1
 """Shares of the requests that find the replicas emptier than they will be, or leave them emptying; left out of percentiles."""

@@ -11,7 +11,6 @@ from statistics import NormalDist
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.replay.disaggregated import replay_apart
 from roi.estimate.replay.engine import Server
@@ -20,8 +19,7 @@ from roi.estimate.replay.replica_plan import ReplicaPlan, at_speed
 from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
 from roi.estimate.replay.traffic import Lengths, bursty_arrivals, poisson_arrivals, spread_evenly
 from roi.estimate.serving.request_shape import RequestShape
-
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array
 
 LoadKind = Literal["static", "closed", "open", "saturated"]
 """static: a batch that starts together and ends together. closed: a fixed number of requests in flight. open: requests

@@ -10,13 +10,11 @@ from math import ceil, inf
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.replay.engine import ROUNDING, SHORTENED, Server, StepBase, shortest_prompts_s
 from roi.estimate.serving.routing import Routing
+from roi.numerics.arrays import Array, Flags, Ints
 
-Array = NDArray[np.float64]
-Whole = NDArray[np.int64]
 Columns = tuple[Array, ...]
 
 LEAST_REPLICAS: Final = 100
@@ -60,7 +58,7 @@ class Fleet:
         """When each request's prefill began, and when its first and its last token came out, s; inf until then."""
         return self.admitted[:-1], self.first[:-1], self.ended[:-1]
 
-    def give(self, who: Whole, numbers: Whole, due: Whole) -> Whole:
+    def give(self, who: Ints, numbers: Ints, due: Ints) -> Ints:
         """Queue requests at their replicas; returns the replicas whose next event that may change, and those that are `due`."""
         order = who.argsort(kind="stable")
         who = who[order]
@@ -75,7 +73,7 @@ class Fleet:
         changed[due] = True
         return changed.nonzero()[0]
 
-    def take(self, i: Whole) -> list[tuple[Array, Whole]]:
+    def take(self, i: Ints) -> list[tuple[Array, Ints]]:
         """Take the planned event of the replicas `i`; when requests ended by it, and at which replicas."""
         now, count = self.after_s[i], self.count[i]
         steps = self.steps[i] + count
@@ -103,7 +101,7 @@ class Fleet:
             over += self._begin(i[p], now[p])
         return over
 
-    def _begin(self, i: Whole, now: Array) -> list[tuple[Array, Whole]]:
+    def _begin(self, i: Ints, now: Array) -> list[tuple[Array, Ints]]:
         """The prompts of the step are complete: their requests decode, or have ended with their first token."""
         of = np.arange(i.size).repeat(self.complete[i])
         r, t, rank = i[of], now[of], _rank(of)
@@ -127,7 +125,7 @@ class Fleet:
         np.add.at(self.growth, r, self.kv_growth[job])
         return over
 
-    def plan(self, i: Whole, known_s: float) -> None:
+    def plan(self, i: Ints, known_s: float) -> None:
         """Plan the next event of the replicas `i`, none of which is in a step with prompts.
 
         All arrivals before `known_s` are queued. Decode steps that a request cuts before then are taken at once.
@@ -153,7 +151,7 @@ class Fleet:
         if k.size:
             self._compute_prompts(i[k])
 
-    def _decode(self, i: Whole, waits: NDArray[np.bool_], arrives: Array, known_s: float) -> Whole:
+    def _decode(self, i: Ints, waits: Flags, arrives: Array, known_s: float) -> Ints:
         """Plan decode steps; which of them are over before `known_s` because a request arrives, and are taken."""
         t, n, per_kv = self.t[i], self.n[i], float(self.server.iteration.kv_byte_s)
         step, faster, floor = self.device[n] + per_kv * self.kv[i], per_kv * self.growth[i], self.floor[n]
@@ -184,7 +182,7 @@ class Fleet:
             self.kv[r] += self.growth[r] * taken
         return over
 
-    def _compute_prompts(self, i: Whole) -> None:
+    def _compute_prompts(self, i: Ints) -> None:
         """Plan a step with prompts. Nothing changes it any more, so its requests leave the queue."""
         server, engine = self.server, self.server.iteration
         t, n, at, held, left = self.t[i], self.n[i], self.at[i], self.held[i], self.left[i]
@@ -228,7 +226,7 @@ class Fleet:
         self.at[i], self.held[i], self.left[i], self.complete_at[i], self.complete[i] = at, held, left, first, complete
 
 
-def _rank(who: Whole) -> Whole:
+def _rank(who: Ints) -> Ints:
     """How many equal ones stand before each, of ascending numbers."""
     return np.asarray(np.arange(who.size) - who.searchsorted(who))
 
@@ -255,7 +253,7 @@ class Choice:
         self.alike, self.least = [(1 << replicas) - 1, 0], 0  # those that have equally many are bits of one number
         self.ends, self.whose, self.seen = [inf], [0], 0  # ends that are known, in order, and at which replicas
 
-    def ended(self, times: Array, who: Whole) -> None:
+    def ended(self, times: Array, who: Ints) -> None:
         """Take note of requests that end at the replicas `who` at `times`, all later than those that were told before."""
         order = times.argsort()
         self.ends[-1:], self.whose[-1:] = [*times[order].tolist(), inf], [*who[order].tolist(), 0]

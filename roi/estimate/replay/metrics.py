@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.facts.serve_profile import ServedRequest, ServePoint
+from roi.numerics.arrays import Array
 
-Seconds = NDArray[np.float64]
+Seconds = Array
 
 FEWEST: Final = 4
 """Requests that must end in a window for a rate to be read from it."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Requests
@@ -28,8 +27,7 @@ from roi.estimate.serving.replica_memory import (
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array
 
 REPLAYED_STEPS = 1.5
 """Steps from arrival to first token that the replay itself has: half of the one that runs, and the prompt's own. Engines that

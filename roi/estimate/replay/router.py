@@ -12,13 +12,12 @@ from math import inf
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from roi.errors import InputError
 from roi.estimate.replay.engine import SHORTENED, EngineReplica, Jobs, Server, StepBase, Times, step_base
 from roi.estimate.replay.lockstep import goes_together, run_together
-
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array, Flags, Places
 
 SEND_S: Final = 1e-4
 """Least time between two requests of a client: building and writing one takes an event loop about 0.1 ms. What matters
@@ -82,7 +81,7 @@ class Replayed:
     ended_s: Array
     """When its last token came out, s."""
     output_tokens: Array
-    replica: NDArray[np.intp]
+    replica: Places
     """Which replica served it."""
     busy_s: Array
     """Seconds in which each replica ran steps, shape (replicas,)."""
@@ -90,7 +89,7 @@ class Replayed:
     """Seconds of a request outside the engine, part of TTFT and E2E."""
 
     @property
-    def served(self) -> NDArray[np.bool_]:
+    def served(self) -> Flags:
         """True for requests that were admitted."""
         return np.asarray(np.isfinite(self.ended_s))
 

@@ -10,15 +10,13 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.replay.router import Requests
 from roi.estimate.serving.iteration import kv_bytes_per_gpu
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT
 from roi.facts.model import ModelShape
+from roi.numerics.arrays import Array
 from roi.units import SECONDS_PER_HOUR
-
-Array = NDArray[np.float64]
 
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 """Weyl increment of splitmix64 (Steele, Lea, Flood 2014): 2^64 over the golden ratio."""

@@ -19,6 +19,7 @@ from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS, ReplicaMemory
 from roi.estimate.serving.request_shape import P95_NORMAL, RequestShape, lognormal_p95
 from roi.facts.model import Number
+from roi.numerics.arrays import Array, Flags
 
 SATURATED: Final = 0.9
 """Where no SLO binds and the slots in use give this share of the rate of endless slots, compute is what binds."""
@@ -113,7 +114,7 @@ def serving_capacity(
     def at(sequences: Number) -> OperatingPoint:
         return operating_point(requests, engine, memory.kv_read_bytes, sequences, step_tokens, prompts_alone=prompts_alone)
 
-    def limits(sequences: Number) -> tuple[NDArray[np.bool_], ...]:
+    def limits(sequences: Number) -> tuple[Flags, ...]:
         point, crowd = at(sequences), sequences + P95_NORMAL * np.sqrt(sequences)
         checks = crowd <= slots, point.tpot_s <= tpot_limit, point.ttft_s <= ttft_limit, np.isfinite(point.ttft_s)
         return tuple(np.broadcast_to(check, shape) for check in checks)
@@ -146,7 +147,7 @@ def serving_capacity(
 
 def reading_share(
     requests: RequestShape, iteration: Iteration, memory: ReplicaMemory, **at: Any,  # Any: what serving_capacity takes
-) -> NDArray[np.float64]:
+) -> Array:
     """What a replica holds whose steps read adapters, over what it would if they read none: above 0 to 1, or 0.
 
     `at` is what `serving_capacity` takes besides. Where a limit of TTFT, which is estimated, leaves either nothing, it is
@@ -156,5 +157,5 @@ def reading_share(
     limited, paced = (np.array([serving_capacity(requests, each, memory, **limits).requests_per_s for each in both])
                       for limits in (at, {**at, "ttft_p95_s": None}))
     read, unread = np.where(np.all(limited > 0.0, axis=0), limited, paced)
-    share: NDArray[np.float64] = np.divide(read, unread, out=np.ones_like(read), where=unread > 0.0)
+    share: Array = np.divide(read, unread, out=np.ones_like(read), where=unread > 0.0)
     return share

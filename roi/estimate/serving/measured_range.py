@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from roi.estimate.serving.iteration import Iteration
-from roi.estimate.serving.windows import Array, StepRows
+from roi.estimate.serving.windows import StepRows
 from roi.facts.serve_profile import ServePoint
+from roi.numerics.arrays import Array
 
 LEVELS: Final = 3
 """Numbers of sequences, from the fewest to the most measured in equal ratios, over which leverage is a mean."""

@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu
 from roi.estimate.serving.measured_range import MeasuredRange, measured_range
 from roi.estimate.serving.plausibility import impossible
 from roi.estimate.serving.routing import expert_share
-from roi.estimate.serving.windows import Array, StepRows, decoding_limit, in_chunks, join_rows, point_rows
+from roi.estimate.serving.windows import StepRows, decoding_limit, in_chunks, join_rows, point_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServePoint, ServeProfile
+from roi.numerics.arrays import Array, Flags
 from roi.numerics.least_squares import SAME, LinearFit, linear_fit
 
 LEAST_SUCCESSES: Final = 8
@@ -285,7 +285,7 @@ def _coefficient(name: str, i: int, fit: LinearFit, sums: Sequence[CoefficientSu
 
 
 def _sums(
-    names: Sequence[str], columns: dict[str, Array], lone: NDArray[np.bool_], fit: LinearFit,
+    names: Sequence[str], columns: dict[str, Array], lone: Flags, fit: LinearFit,
 ) -> tuple[CoefficientSum, ...]:
     """The sums of the columns that look alike, as windows and lone first tokens show them, at their mean work.
 

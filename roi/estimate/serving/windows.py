@@ -15,12 +15,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.serving.routing import Routing
 from roi.facts.serve_profile import ServedRequest, ServePoint
-
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array, Places
 
 WINDOW_STEPS: Final = 16
 """Steps of a window: a millisecond of the client's clock is then under 1% of a window of 10 ms steps."""
@@ -219,7 +217,7 @@ def _next_reference(streams: list[_Stream], first: Array, last: Array, now: floa
     return next((s for s in streams[begun:] if s.at_s.size > LEAST_STEPS), None)
 
 
-def _cuts(clean: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+def _cuts(clean: Places) -> Iterator[tuple[int, int]]:
     """Disjoint pairs of clean tokens about WINDOW_STEPS apart; what is left at the end is a window of its own."""
     ends = [int(clean[0])] if clean.size else []
     for i in clean:
@@ -287,7 +285,7 @@ def _most_decoded(point: ServePoint) -> int | None:
     sent, first, last = (np.sort(x) for x in zip(*((r.sent_s, r.chunk_s[0], r.chunk_s[-1]) for r in good), strict=True))
     times = np.unique(np.concatenate([sent, first, last]))
 
-    def begun(events: Array) -> NDArray[np.intp]:
+    def begun(events: Array) -> Places:
         return np.searchsorted(events, times[:-1], "right")
 
     decoding, waiting = begun(first) - begun(last), begun(sent) - begun(first)

@@ -19,7 +19,6 @@ from statistics import median  # numpy's loads masked arrays
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.step.step_time import StepEfficiency, StepTime, StepWork, step_time
@@ -27,6 +26,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import HOST_SPREAD
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.numerics.arrays import Array
 from roi.numerics.spreads import TAIL, student
 
 Level = Literal["profile", "device", "gpu", "layout", "all", "tuner", "mixture"]
@@ -248,11 +248,11 @@ def on_desktop(gpu: str) -> bool:
     return gpu.startswith("RTX")
 
 
-def _scales(groups: Sequence[GroupFit]) -> NDArray[np.float64]:
+def _scales(groups: Sequence[GroupFit]) -> Array:
     return np.log([g.overall for g in groups])
 
 
-def _pooled(squares: NDArray[np.float64], typical: float) -> float:
+def _pooled(squares: Array, typical: float) -> float:
     """The mean square with a typical one counted for PRIOR_SPREADS more."""
     return float((squares.sum() + PRIOR_SPREADS * typical) / (squares.size + PRIOR_SPREADS))
 
@@ -267,6 +267,6 @@ def half_width(n: int, squares: float, typical: float) -> float:
     return float(student(freedom) * np.sqrt(variance * (1.0 + 1.0 / n)))
 
 
-def log_ratios(runs: Sequence[TimedRun]) -> NDArray[np.float64]:
+def log_ratios(runs: Sequence[TimedRun]) -> Array:
     """log(roofline / measured) of each run."""
     return np.asarray([run.log_ratio for run in runs])

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.step.calibration import LONE_BETWEEN, Evidence, Piece, TimedRun
 from roi.estimate.step.step_time import StepEfficiency
+from roi.numerics.arrays import Array
 from roi.numerics.conditional import WIDER, averaged, conditional
 from roi.numerics.spreads import TAIL
 
@@ -102,12 +102,12 @@ def nothing_published(efficiency: StepEfficiency) -> Evidence:
     return Evidence(efficiency=efficiency, low=low, high=high, level="all", n=0, sources=())
 
 
-def in_common(runs: Sequence[TimedRun], others: Sequence[TimedRun | Asked]) -> NDArray[np.float64]:
+def in_common(runs: Sequence[TimedRun], others: Sequence[TimedRun | Asked]) -> Array:
     """Share of the prior's variance that each run has in common with each other, all on one card in one layout, (n, m)."""
-    def same(field: str) -> NDArray[np.float64]:
+    def same(field: str) -> Array:
         return np.array([[float(getattr(a, field) == getattr(b, field)) for b in others] for a in runs])
 
     apart = np.abs(np.log(np.array([a.theory_s for a in runs])[:, None] / np.array([b.theory_s for b in others])))
-    near: NDArray[np.float64] = same("method") * np.exp(-apart / SIZE_REACH)
-    plan: NDArray[np.float64] = SHARED["plan"] * (apart <= SAME) * same("size")
+    near: Array = same("method") * np.exp(-apart / SIZE_REACH)
+    plan: Array = SHARED["plan"] * (apart <= SAME) * same("size")
     return SHARED["card"] + near * (SHARED["method"] + same("model") * (SHARED["model"] + plan))

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.facts.model import Number
 from roi.facts.profiles import DeviceProfile, Rate
+from roi.numerics.arrays import Array
 
 NEAR: Final = 1e-3
 """Doublings within which a size counts as the measured one."""
@@ -76,7 +76,7 @@ class Corrections:
         if not self.points:
             return 1.0
         axes = np.broadcast_arrays(*(np.log2(np.asarray(size, dtype=float)) for size in sizes))
-        asked: NDArray[np.float64] = np.stack(axes, axis=-1)[..., None, :]
+        asked: Array = np.stack(axes, axis=-1)[..., None, :]
         squared = ((asked - np.asarray(self.points)) ** 2).sum(axis=-1)
         weights = 1.0 / (squared + NEAR**2) ** 2
         logs = (weights * np.log(self.ratios)).sum(axis=-1) / weights.sum(axis=-1)

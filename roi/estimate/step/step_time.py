@@ -19,7 +19,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
 from roi.estimate.step.optimizer_time import orthogonal_s, paging_s, update_s
@@ -51,9 +50,8 @@ from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective
+from roi.numerics.arrays import Array
 from roi.units import SECONDS_PER_HOUR
-
-Array = NDArray[np.float64]
 
 MASKED_ATTENTION: Final = 2.0
 """Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""

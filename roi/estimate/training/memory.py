@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.estimate.training.activations import LayerBytes, kept_bytes, later_gradients_bytes, layer_bytes
 from roi.estimate.training.adapter_activations import cached_copies_bytes, retained_input_bytes
@@ -30,6 +29,7 @@ from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gath
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+from roi.numerics.arrays import Array, Places
 from roi.units import GIB, MIB
 
 PHASES: Final = ("forward", "loss", "backward", "optimizer")
@@ -360,10 +360,10 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
     return Live(gradients + unreduced, activations, _kept_logits(s), gathered=gathered.embedding_bytes)
 
 
-def _choose(best: NDArray[np.intp], parts: tuple[Number, ...]) -> Number:
+def _choose(best: Places, parts: tuple[Number, ...]) -> Number:
     """The element of `parts` that belongs to the highest phase, for each plan."""
     spread = np.stack([np.broadcast_to(np.asarray(p, dtype=np.float64), best.shape) for p in parts])
-    chosen: NDArray[np.float64] = np.take_along_axis(spread, best[np.newaxis], axis=0)[0]
+    chosen: Array = np.take_along_axis(spread, best[np.newaxis], axis=0)[0]
     return chosen
 
 

@@ -1,15 +1,47 @@
-"""`roi profile device --link`: how fast the cards of this machine reduce, gather and scatter, by size of the message."""
+"""`roi profile device --link`: how fast the cards of this machine reduce, gather and scatter, by size of the message.
 
-import tempfile
-from pathlib import Path
+Each card has a process, `python -m roi.profiling.device.link FOLDER`, which torchrun starts. Rank 0 writes into FOLDER what is
+done after every size, so that it outlives a job that hangs or dies.
+"""
 
-from roi.disk import read_text
-from roi.errors import InputError, RoiError
-from roi.facts.profiles import DeviceProfile, LinkRate
-from roi.profiling.device.link_run import LINK, RATES, SIZES, LinkOrder
-from roi.profiling.session import Session
 from roi.profiling.stack import torch
-from roi.profiling.torchrun import MOST_BYTES, first_failure, run_ranks
+
+# isort: split
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pydantic import TypeAdapter
+from torch import distributed
+
+from roi.disk import read_text, replace_file
+from roi.errors import InputError, RoiError
+from roi.facts.profiles import Collective, DeviceProfile, LinkRate
+from roi.profiling.device.operator_rates import synchronise
+from roi.profiling.session import Session
+from roi.profiling.torchrun import MOST_BYTES, first_failure, read_order, run_ranks
+from roi.profiling.train.ranks import ALL_GATHER, REDUCE_SCATTER, Ranks, run_as_rank
+
+LINK: Final = "link.json"
+RATES: Final = TypeAdapter(tuple[LinkRate, ...])
+SIZES: Final = {"cuda": tuple(1024 * 4**n for n in range(10)), "cpu": tuple(1024 * 4**n for n in range(8))}
+"""Bytes of a message: from where latency is everything to beyond the buckets of DDP and the layers of FSDP (256 MiB)."""
+SAMPLES: Final = 10
+WARM_UP: Final = 2
+"""Samples before the first one that counts: NCCL opens its channels in the first call of each kind."""
+SHORT_BYTES: Final = 2**20
+SHORT_CALLS: Final = 20
+"""Calls in one sample of messages up to that size: one alone is mostly the host's wait for the device."""
+
+
+class LinkOrder(NamedTuple):
+    """What every rank is to do."""
+
+    device: str
+    budget_s: float
 
 
 def cards_here(device: str) -> int:
@@ -36,7 +68,7 @@ def profile_link(session: Session, gpus: int) -> DeviceProfile:
 
     def run() -> None:
         order = LinkOrder(session.device, session.budget_s)
-        if (said := run_ranks("roi.profiling.device.link_run", folder, order, gpus, look)) is not None:
+        if (said := run_ranks("roi.profiling.device.link", folder, order, gpus, look)) is not None:
             failure = first_failure(folder, gpus, said)
             raise RoiError(f"rank {failure.rank}: {failure.said}")
 
@@ -50,3 +82,52 @@ def profile_link(session: Session, gpus: int) -> DeviceProfile:
         session.notes.append(f"{asked - done} of {asked} sizes of messages were not timed")
     return DeviceProfile(started=session.started, environment=session.environment, rates=(), link=link,
                          complete=done == asked and not session.cut, notes=session.all_notes)
+
+
+def main(folder: Path) -> int:
+    """Do what the order in `folder` says; the exit code."""
+    order: LinkOrder = read_order(folder)
+    return run_as_rank(order.device, folder, lambda ranks: _time_link(ranks, order.budget_s, folder))
+
+
+def _time_link(ranks: Ranks, budget_s: float, folder: Path) -> None:
+    """All collectives by size, small ones first; the first size is timed whatever it takes."""
+    ends_s, rates = time.monotonic() + budget_s, list[LinkRate]()
+    for size in SIZES[ranks.device]:
+        if not ranks.agree(time.monotonic() < ends_s or not rates)[0]:
+            return
+        for collective, (nbytes, call) in _calls(size, ranks).items():
+            seconds = _seconds(call, nbytes, ranks)
+            rates.append(LinkRate(collective=collective, ranks=ranks.size, message_bytes=nbytes, seconds=seconds))
+        if ranks.rank == 0:
+            replace_file(folder / LINK, RATES.dump_json(tuple(rates)).decode())
+
+
+def _calls(size: int, ranks: Ranks) -> dict[Collective, tuple[int, Callable[[], object]]]:
+    """(bytes, call) of each collective over a message of `size` bytes, or the next smaller that the ranks divide."""
+    dtype = torch.bfloat16 if ranks.device == "cuda" else torch.float32
+    part = torch.zeros(size // dtype.itemsize // ranks.size, dtype=dtype, device=ranks.device)
+    whole = part.repeat(ranks.size)
+    return {
+        "all-reduce": (whole.nbytes, lambda: distributed.all_reduce(whole)),
+        "all-gather": (whole.nbytes, lambda: ALL_GATHER(whole, part)),
+        "reduce-scatter": (whole.nbytes, lambda: REDUCE_SCATTER(part, whole)),
+    }
+
+
+def _seconds(call: Callable[[], object], nbytes: int, ranks: Ranks) -> tuple[float, ...]:
+    """Seconds of one call in each sample, of the rank that took longest; every rank starts when all are there."""
+    calls, own = SHORT_CALLS if nbytes <= SHORT_BYTES else 1, list[float]()
+    for _ in range(WARM_UP + SAMPLES):
+        synchronise(ranks.device)
+        ranks.agree(True)
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        synchronise(ranks.device)
+        own.append((time.perf_counter() - start) / calls)
+    return tuple(max(one) for one in zip(*ranks.gather(own[WARM_UP:]), strict=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

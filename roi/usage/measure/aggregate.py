@@ -13,9 +13,7 @@ from itertools import pairwise
 from operator import add
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from roi.numerics.arrays import Ints
 from roi.usage.read.columns import DAY_US, MICRO, bucket_index
 from roi.usage.read.database import rows_of, whole_columns_of
 from roi.usage.read.lazy_ibis import Backend, Column, Table, ibis
@@ -45,7 +43,6 @@ KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_cla
                "costed")
 """Columns that sums are made by, beside the day or the group."""
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached", "other_money", "life_open", "web_searches")
-Ints = NDArray[np.int64]
 Service = tuple[str | None, str | None, bool, str | None]
 """Provider, model, batch and tier."""
 

@@ -1,7 +1,7 @@
 """Which days a log covers whole, and how the load grows from week to week."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,9 +15,8 @@ from roi.numerics.spreads import t95
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.pricing import day_of, total_requests
 from roi.usage.read.columns import DAY_US
-from roi.usage.read.record import LOST, TOKENS, TOKENS_KNOWN
+from roi.usage.read.record import HOUR_US, LOST, TOKENS, TOKENS_KNOWN
 
-HOUR_US: Final = DAY_US // 24
 NEAR: Final = 28
 """Days beside an edge of the log by which it is judged: of each weekday four. Years ago the hours may have been others."""
 LEAST_ALIKE: Final = 2
@@ -89,6 +88,11 @@ class Days:
                 had[day % 7] += x
         dates = Counter(day % 7 for day in whole)
         return sum(x / dates[k] for k, x in enumerate(had)) / 7.0 if self.by_weekday else sum(had) / (len(whole) or 1)
+
+    def only(self, keeps: Callable[[int], bool]) -> "Days":
+        """The same from the first to the last, with those of its complete, left out, lost and silent days that are kept."""
+        return replace(self, complete=tuple(filter(keeps, self.complete)), silent=tuple(filter(keeps, self.silent)),
+                       left_out=tuple(x for x in self.left_out if keeps(x[0])), lost=tuple(x for x in self.lost if keeps(x[0])))
 
     @property
     def counted(self) -> int:
@@ -289,12 +293,8 @@ def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:
         first = there[0] + late
     if sum(day not in gone for day in range(there[-1] + 1, last + 1)) >= least:
         last = there[-1] - early
-    inside = range(first, last + 1)
-    found = replace(days, first=first, last=last, complete=tuple(day for day in days.complete if day in inside),
-                    left_out=tuple(each for each in days.left_out if each[0] in inside),
-                    lost=tuple(each for each in days.lost if each[0] in inside),
-                    without=tuple(day for day in days.without if day in inside),
-                    silent=tuple(day for day in days.silent if day in inside))
+    inside = range(first, last + 1).__contains__
+    found = replace(days.only(inside), first=first, last=last, without=tuple(filter(inside, days.without)))
     return found if len(found.complete) >= LEAST_RUNS else days
 
 

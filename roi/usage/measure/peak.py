@@ -11,9 +11,9 @@ from math import exp, lgamma, log, sqrt
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from roi.numerics.arrays import Array
 
 RARE: Final = 0.05
 """Share of logs in which chance makes a busier interval than `busiest_by_chance` says."""

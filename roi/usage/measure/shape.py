@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from roi.usage.measure.aggregate import DAY_S, MINUTE_S, Ints, Minutes
-from roi.usage.measure.peak import RARE, Array, above_chance, busiest_by_chance, shrunk
+from roi.numerics.arrays import Array, Ints
+from roi.usage.measure.aggregate import DAY_S, MINUTE_S, Minutes
+from roi.usage.measure.peak import RARE, above_chance, busiest_by_chance, shrunk
 from roi.usage.measure.pricing import day_of
 
 DAYS_OF_WEEK: Final = 7

@@ -64,10 +64,7 @@ def leave_out(spans: Sequence[Span], every: Sequence[Spend], days: Days | None, 
     if len(gone) == days.last - days.first + 1:
         raise InputError(f"{OPTION}: no day is left of {first} to {last}")
     _refuse_parted(every, gone)
-    return replace(days, without=tuple(sorted(gone)), complete=tuple(day for day in days.complete if day not in gone),
-                   silent=tuple(day for day in days.silent if day not in gone),
-                   left_out=tuple(each for each in days.left_out if each[0] not in gone),
-                   lost=tuple(each for each in days.lost if each[0] not in gone))
+    return replace(days.only(lambda day: day not in gone), without=tuple(sorted(gone)))
 
 
 def _refuse_parted(rows: Sequence[Spend], gone: AbstractSet[int]) -> None:

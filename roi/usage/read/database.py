@@ -9,9 +9,9 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.errors import ALIKE, InputError, UnknownName, nearest, needs
+from roi.numerics.arrays import Ints
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 
 ZONES = {"postgres": "SET TIME ZONE 'UTC'", "duckdb": "SET TimeZone = 'UTC'", "pyspark": "SET TIME ZONE 'UTC'"}
@@ -118,7 +118,7 @@ def rows_of(expression: Table, backend: Backend) -> list[dict[str, Any]]:  # Any
     return [dict(zip(expression.columns, row, strict=True)) for row in found.fetchall()]
 
 
-def whole_columns_of(expression: Table, backend: Backend) -> list[NDArray[np.int64]]:
+def whole_columns_of(expression: Table, backend: Backend) -> list[Ints]:
     """What a backend gives for a table of integers, column by column: its rows may be half a million."""
     if backend.name != "duckdb":
         rows = rows_of(expression, backend)

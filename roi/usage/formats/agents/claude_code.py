@@ -35,8 +35,7 @@ OTHER_LINES: Final = (
 """Kinds of lines that may stand at the beginning of a transcript, or be all of it."""
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What lines with a usage say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     read, written, kept = (count(table, name) for name in (*COUNTS[1:3], WRITE_1H))
     return Fields(
         at_us=instant(table, "timestamp"), provider="anthropic", model=text(table, "model"),
@@ -84,7 +83,7 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
 
 CLAUDE_CODE: Final = Format(
     name="claude-code", title="Claude Code sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
-    uses=(WRITE_1H, SEARCHES, "service_tier", "speed", "inference_geo", *GROUPS), fields=fields,
+    uses=(WRITE_1H, SEARCHES, "service_tier", "speed", "inference_geo", *GROUPS), fields=_fields,
     recognises=is_transcript, flatten=line_rows,
     once=("call", "output_tokens"), markers=('"usage"',), mark='"sessionId"', equivalent=True, groups=GROUPS)
 CLAUDE_TELEMETRY: Final = replace(

@@ -26,8 +26,7 @@ COUNTS: Final = ("input_tokens", "cached_input_tokens", "cache_write_input_token
 KINDS: Final = ("session_meta", "turn_context", "event_msg", "response_item", "token_usage_record", "compacted")
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What counted responses say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     total, read, written = (count(table, name) for name in COUNTS[:3])
     return Fields(
         at_us=instant(table, "timestamp"), provider=text(table, "provider").fill_null("openai"),
@@ -96,7 +95,7 @@ def _row(document: Document, usage: Document, about: Document) -> Document:
 
 CODEX_CLI: Final = Format(
     name="codex-cli", title="Codex CLI sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
-    uses=("provider", *GROUPS), fields=fields, session=session_rows, once=("call", "output_tokens"),
+    uses=("provider", *GROUPS), fields=_fields, session=session_rows, once=("call", "output_tokens"),
     recognises=lambda document: document.get("type") in KINDS and isinstance(document.get("payload"), dict),
     markers=('"session_meta"', '"turn_context"', '"token_count"', '"token_usage_record"'), mark='"payload"',
     equivalent=True, groups=GROUPS)

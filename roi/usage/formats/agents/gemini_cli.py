@@ -27,8 +27,7 @@ TELEMETRY: Final = {
 }  # fmt: skip
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What messages and events say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     given, read, output, thoughts, tool = (count(table, name) for name in COUNTS)
     return Fields(
         at_us=instant(table, "timestamp"), provider="google", model=text(table, "model"),
@@ -61,7 +60,7 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
 
 GEMINI_CLI: Final = Format(
     name="gemini-cli", title="Gemini CLI sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
-    uses=tuple(GROUPS), fields=fields, session=session_rows, once=("call", "output"),
+    uses=tuple(GROUPS), fields=_fields, session=session_rows, once=("call", "output"),
     recognises=lambda line: {"sessionId", "projectHash"} <= line.keys() or (
         line.get("type") == "gemini" and isinstance(line.get("tokens"), dict)),
     markers=('"sessionId"', '"tokens"'), equivalent=True, groups=GROUPS)

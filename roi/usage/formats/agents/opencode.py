@@ -17,8 +17,7 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format
 COUNTS: Final = ("input", "output", "reasoning", "read", "write")
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What messages say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     given, output, reasoning, read, written = (count(table, name) for name in COUNTS)
     return Fields(
         at_us=instant(table, "created"), provider=text(table, "providerid").lower(),
@@ -52,5 +51,5 @@ def message_rows(document: Document, *, names: bool = False) -> Iterator[Documen
 
 OPENCODE: Final = Format(
     name="opencode", title="OpenCode messages", grain="call", needs=frozenset({"created", "modelid", "call", *COUNTS}),
-    uses=("providerid", "cost", *GROUPS), fields=fields, recognises=is_message, flatten=message_rows,
+    uses=("providerid", "cost", *GROUPS), fields=_fields, recognises=is_message, flatten=message_rows,
     once=("call", "output"), markers=('"tokens"',), mark='"sessionID"', equivalent=True, groups=GROUPS)

@@ -86,8 +86,9 @@ def prepare(table: Table) -> Table:
     used, less = _used(read.roi_line), _less(read.roi_line)
     counted = ((used & read.roi_usage.re_search(part), name) for part, name in COUNTED)
     kind = ibis.cases(*((read.roi_line == each, each) for each in BESIDE), (less, "discount"))
+    sold = ibis.ifelse(read.roi_product.re_search(EDITION), read.roi_product.re_replace(EDITION, ""), none)  # by a marketplace
     read = read.mutate(
-        roi_which=ibis.cases(*counted, else_=none), roi_kind=kind, roi_unit=_unit(read), roi_sold=_sold(read.roi_product),
+        roi_which=ibis.cases(*counted, else_=none), roi_kind=kind, roi_unit=_unit(read), roi_sold=sold,
         roi_named=ibis.ifelse(read.roi_usage.contains("-mp:"), none, read.roi_usage.re_replace(PLACE, "").re_replace(KIND, "")))
     plain = reduce(lambda name, spelled: name.re_replace(*spelled), SPELLED, ibis.coalesce(read.roi_sold, read.roi_named))
     read = read.mutate(roi_plain=plain, roi_tokens=(real(read, "line_item_usage_amount") * read.roi_unit).round().cast("int64"))
@@ -163,11 +164,6 @@ def _unit(table: Table) -> Column:
     unit, told = text(table, "pricing_unit").lower(), text(table, "line_item_line_item_description").lower()
     return ibis.cases(*((unit == word, tokens) for word, tokens in UNITS), (told.contains("million"), 1e6),
                       (table.roi_usage.re_search("-mp:.*-units$"), 1e6), else_=ibis.null("float64"))
-
-
-def _sold(product: Column) -> Column:
-    """The model that a marketplace sells, as it is called there; null where none does."""
-    return ibis.ifelse(product.re_search(EDITION), product.re_replace(EDITION, ""), ibis.null("string"))
 
 
 def _item(table: Table) -> Column:

@@ -33,8 +33,7 @@ CALLS: Final = "^(converse|invokemodel|chatcompletion|createresponse|responses|m
 OTHER_MODELS: Final = ("titan-image", "nova-canvas", "nova-reel", "nova-sonic", "stability.", "rerank", "twelvelabs.")
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What log entries say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     model = without_arn(text(table, "modelid"))
     operation = text(table, "operation")
     other = reduce(or_, [model.contains(part) for part in OTHER_MODELS])
@@ -117,7 +116,7 @@ BEDROCK_LOG: Final = Format(
     needs=frozenset({"timestamp", "modelid", "inputtokencount", "outputtokencount"}),
     uses=("cachereadinputtokencount", "cachewriteinputtokencount", KEPT, "accountid", "errorcode", "caller", "requestid",
           "operation"),
-    fields=fields, recognises=lambda document: next(_entries(document), None) is not None, flatten=entry_rows,
+    fields=_fields, recognises=lambda document: next(_entries(document), None) is not None, flatten=entry_rows,
     may_lack_hour=True, groups={"key": "caller", "project": "accountid"})
 BEDROCK_INSIGHTS: Final = replace(
     BEDROCK_LOG, name="bedrock-insights", title="CloudWatch Logs Insights CSV", needs=frozenset({"@timestamp", "@message"}),

@@ -27,8 +27,7 @@ PAID: Final = (
 """Part of a provider's or a service's name, and who is paid; the first that fits."""
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What cost rows say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     service = text(table, "servicename").lower()
     ai = text(table, "servicecategory").lower() == "ai and machine learning"
     counted = ai.fill_null(False) | service.contains("bedrock").fill_null(False)
@@ -52,6 +51,6 @@ def _paid(table: Table) -> Column:
 
 
 FOCUS: Final = Format(
-    name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), fields=fields,
+    name="focus", title="FOCUS cost and usage", grain="cost", needs=frozenset(NEEDS), uses=(*USES, *KEYS), fields=_fields,
     parts=(*(name for name in KEYS if not name.endswith("quantity")), "servicename", "subaccountname", "chargecategory"),
     groups={"tag": "servicename", "project": "subaccountname"})

@@ -40,8 +40,7 @@ def call_rows(document: Document) -> Iterator[Document]:
             "usage_metadata": pruned(call.get("usage_metadata"), DETAILS)}
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What calls say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     given, output = whole(table, "tokens_in"), whole(table, "tokens_out")
     read, written, provider = table["n_read"], table["n_write"], text(table, "provider").lower()
     claude = (provider == VERTEX) & text(table, "model").lower().contains("claude")
@@ -59,6 +58,6 @@ def fields(table: Table, _: FileOptions) -> Fields:
 
 CLOUDFLARE: Final = Format(
     name="cloudflare-gateway", title="Cloudflare AI Gateway logs", grain="call", needs=NEEDS,
-    uses=("id", "cost", "usage_metadata"), fields=fields, prepare=lambda raw: with_counts(raw, ("usage_metadata",), DETAILS),
+    uses=("id", "cost", "usage_metadata"), fields=_fields, prepare=lambda raw: with_counts(raw, ("usage_metadata",), DETAILS),
     flatten=call_rows, may_lack_cached=True, once=("id", "tokens_out"),
     recognises=lambda document: any(call.keys() >= NEEDS for call in calls_of(document)))

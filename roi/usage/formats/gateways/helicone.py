@@ -24,8 +24,7 @@ NO_CACHE_ID: Final = "00000000-0000-0000-0000-000000000000"
 MODELS: Final = ("response_model", "model_override", "request_model", "model")
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
-    """What rows of the CSV and of the JSON say."""
+def _fields(table: Table, options: FileOptions) -> Fields:
     given = ambiguous_input(whole(table, "prompt_tokens"), count(table, "prompt_cache_read_tokens"),
                             count(table, "prompt_cache_write_tokens"), options)
     status = whole(table, "response_status")
@@ -49,7 +48,7 @@ def in_utc(table: Table) -> Table:
 
 
 HELICONE_CSV: Final = Format(
-    name="helicone-csv", title="Helicone CSV", grain="call", needs=NEEDS, uses=USES, fields=fields, prepare=in_utc,
+    name="helicone-csv", title="Helicone CSV", grain="call", needs=NEEDS, uses=USES, fields=_fields, prepare=in_utc,
     may_lack_cached=True, groups={"user": "request_user_id"})
 HELICONE_JSON: Final = replace(
     HELICONE_CSV, name="helicone-json", title="Helicone JSON", needs=NEEDS | {"request_model"}, uses=(*USES, *JSON_USES),

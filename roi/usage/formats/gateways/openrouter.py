@@ -24,8 +24,7 @@ PRICED_VARIANTS: Final = ("free", "thinking", "extended")
 """Variants with prices of their own, which are part of the model's name; the others route alone."""
 
 
-def csv_fields(table: Table, _: FileOptions) -> Fields:
-    """What rows of the activity CSV say."""
+def _csv_fields(table: Table, _: FileOptions) -> Fields:
     output = whole(table, "tokens_completion")
     own_key = real(table, "byok_usage_inference").fill_null(0.0)
     cost = real(table, "cost_total") + own_key
@@ -61,7 +60,7 @@ OPENROUTER_CSV: Final = Format(
     needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
     uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled",
           "finish_reason_normalized", "api_key_name", "app_name", "user"),
-    fields=csv_fields, may_lack_written=True, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
+    fields=_csv_fields, may_lack_written=True, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
 OPENROUTER_API: Final = Format(
     name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=day_fields,
     recognises=partial(has_keys, API_NEEDS), parts=("endpoint_id",), may_lack_cached=True,

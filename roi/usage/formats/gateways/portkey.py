@@ -40,8 +40,7 @@ def call_rows(document: Document) -> Iterator[Document]:
         }  # fmt: skip
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
-    """What calls say."""
+def _fields(table: Table, options: FileOptions) -> Fields:
     given = ambiguous_input(whole(table, "req_units"), count(table, "read"), count(table, "written"), options, shows=True)
     status, output = real(table, "response_status_code"), whole(table, "res_units")
     failed = (status >= 400) | text(table, "is_success").lower().isin(("0", "false"))
@@ -55,6 +54,6 @@ def fields(table: Table, options: FileOptions) -> Fields:
 
 PORTKEY: Final = Format(
     name="portkey", title="Portkey logs", grain="call", needs=NEEDS,
-    uses=(*TAKEN, "cost", "read", "written"), fields=fields, flatten=call_rows, may_lack_cached=True, may_lack_written=True,
+    uses=(*TAKEN, "cost", "read", "written"), fields=_fields, flatten=call_rows, may_lack_cached=True, may_lack_written=True,
     recognises=lambda document: any(call.keys() >= NEEDS for call in items_of(document)),
     groups={"prompt": "prompt_slug"})

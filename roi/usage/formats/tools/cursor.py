@@ -19,8 +19,7 @@ from roi.usage.read.record import Fields, FileOptions, Format
 COUNTS: Final = ("input (w/ cache write)", "input (w/o cache write)", "cache read", "output tokens")
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What usage events say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     written, uncached, read, output = (count(table, name) for name in COUNTS)
     kind = text(table, "kind").lower()
     failed = kind.startswith("errored") | kind.startswith("aborted")
@@ -40,4 +39,4 @@ def fields(table: Table, _: FileOptions) -> Fields:
 
 CURSOR_CSV: Final = Format(
     name="cursor-csv", title="Cursor usage CSV", grain="call", needs=frozenset({"date", "model", *COUNTS}),
-    uses=("kind", "user", "total tokens", "cost"), fields=fields, groups={"user": "user"})
+    uses=("kind", "user", "total tokens", "cost"), fields=_fields, groups={"user": "user"})

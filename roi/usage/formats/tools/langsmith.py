@@ -42,8 +42,7 @@ def run_rows(document: Document) -> Iterator[Document]:
         }  # fmt: skip
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What runs say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     kind = text(table, "run_type").lower()
     failed = (text(table, "status").lower() == "error") & (count(table, "completion_tokens") == 0)
     return Fields(
@@ -58,6 +57,6 @@ def fields(table: Table, _: FileOptions) -> Fields:
 LANGSMITH: Final = Format(
     name="langsmith", title="LangSmith runs", grain="call",
     needs=frozenset({"run_type", "start_time", "prompt_tokens", "completion_tokens", "ls_provider", "thread"}),
-    uses=(*TAKEN, *COUNTS, "ls_model_name", "total_cost"), fields=fields, flatten=run_rows, may_lack_hour=True,
+    uses=(*TAKEN, *COUNTS, "ls_model_name", "total_cost"), fields=_fields, flatten=run_rows, may_lack_hour=True,
     recognises=lambda document: any("prompt_tokens" in run for run in _runs(document)),
     groups={"project": "session_name", "session": "thread"})

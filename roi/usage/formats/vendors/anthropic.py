@@ -48,8 +48,7 @@ COSTS: Final = ("amount", "currency", "cost_type", "model", "service_tier", "con
 """Values of a result of the cost report that are read; its description and token type are not."""
 
 
-def csv_fields(table: Table, _: FileOptions) -> Fields:
-    """What rows of the console's CSV say."""
+def _csv_fields(table: Table, _: FileOptions) -> Fields:
     start, written_1h = utc(table, "usage_date_utc"), count(table, CSV_WRITE_1H)
     return Fields(
         at_us=start, until_us=start + _width_us(table, start), provider="anthropic",
@@ -67,8 +66,7 @@ def _width_us(table: Table, start: Column) -> Column:
     return ibis.ifelse(any_hour, DAY_US // 24, DAY_US)
 
 
-def usage_fields(table: Table, options: FileOptions) -> Fields:
-    """What results of the usage report say."""
+def _usage_fields(table: Table, options: FileOptions) -> Fields:
     written_1h, model = count(table, WRITE_1H), text(table, "model")
     empty = text(table, "uncached_input_tokens").isnull() & text(table, "output_tokens").isnull()
     return Fields(
@@ -139,11 +137,11 @@ ANTHROPIC_CSV: Final = Format(
     needs=frozenset({"usage_date_utc", "model_version", "usage_input_tokens_no_cache", "usage_output_tokens"}),
     uses=(CSV_READ, CSV_WRITE_5M, CSV_WRITE_1H, CSV_WRITE, "usage_type", "context_window", "speed", "api_key", "workspace",
           "inference_geo", "web_search_count"),
-    fields=csv_fields, parts=("api_key", "workspace", "inference_geo"), groups={"key": "api_key", "project": "workspace"})
+    fields=_csv_fields, parts=("api_key", "workspace", "inference_geo"), groups={"key": "api_key", "project": "workspace"})
 ANTHROPIC_USAGE_API: Final = Format(
     name="anthropic-usage-api", title="Anthropic usage report", grain="bucket",
     needs=frozenset({"starting_at", "uncached_input_tokens", "cache_read_input_tokens", "output_tokens", WRITE_5M, WRITE_1H}),
-    uses=("ending_at", SEARCHES, *USAGE), fields=usage_fields, recognises=_has_results("uncached_input_tokens"),
+    uses=("ending_at", SEARCHES, *USAGE), fields=_usage_fields, recognises=_has_results("uncached_input_tokens"),
     flatten=usage_rows, parts=(*KEYS, "inference_geo"),
     split_by=(*KEYS, "service_tier", "context_window", "speed", "inference_geo"),
     groups={"key": "api_key_id", "project": "workspace_id", "user": "account_id"})

@@ -21,8 +21,7 @@ TYPES: Final = {
 """A column of the record and the type of row that fills it."""
 
 
-def fields(table: Table, _: FileOptions) -> Fields:
-    """What rows of the amount CSV say."""
+def _fields(table: Table, _: FileOptions) -> Fields:
     kind, amount = text(table, "type").lower(), whole(table, "amount")
     start = ibis.coalesce(utc(table, "start_time_iso"), utc(table, "utc_date"))
     counts = {name: (kind == own).ifelse(amount, ibis.literal(0, "int64")) for name, own in TYPES.items()}
@@ -36,12 +35,11 @@ def fields(table: Table, _: FileOptions) -> Fields:
 DEEPSEEK_CSV: Final = Format(
     name="deepseek-csv", title="DeepSeek amount CSV", grain="bucket",
     needs=frozenset({"model", "api_key_name", "type", "price", "amount"}),
-    uses=("start_time_iso", "end_time_iso", "utc_date", "user_id"), fields=fields,
+    uses=("start_time_iso", "end_time_iso", "utc_date", "user_id"), fields=_fields,
     parts=("api_key_name", "user_id", "type"), groups={"key": "api_key_name", "user": "user_id"})
 
 
-def cost_fields(table: Table, _: FileOptions) -> Fields:
-    """What rows of the cost CSV say."""
+def _cost_fields(table: Table, _: FileOptions) -> Fields:
     start, cost = ibis.coalesce(utc(table, "start_time_iso"), utc(table, "utc_date")), real(table, "cost")
     of_file = cost.sum().over(group_by=table[FILE]) if FILE in table.columns else cost.sum().over()
     return Fields(
@@ -53,5 +51,5 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
 DEEPSEEK_COST_CSV: Final = Format(
     name="deepseek-cost-csv", title="DeepSeek cost CSV", grain="cost",
     needs=frozenset({"model", "wallet_type", "cost", "currency"}),
-    uses=("start_time_iso", "end_time_iso", "utc_date", "user_id"), fields=cost_fields,
+    uses=("start_time_iso", "end_time_iso", "utc_date", "user_id"), fields=_cost_fields,
     parts=("user_id", "wallet_type"), groups={"tag": "wallet_type", "user": "user_id"})

@@ -69,8 +69,7 @@ def _first(holder: Document, *names: str) -> Any:  # Any: JSON as it was parsed
     return next((holder[name] for name in names if isinstance(holder.get(name), str | int | float)), None)
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
-    """What answers say."""
+def _fields(table: Table, options: FileOptions) -> Fields:
     given = whole(table, "prompt_tokens") + count(table, "tool_tokens")
     made, thoughts = count(table, "candidates_tokens"), count(table, "thoughts_tokens")
     inside = given + made == whole(table, "total_tokens")
@@ -84,5 +83,5 @@ def fields(table: Table, options: FileOptions) -> Fields:
 GEMINI_CALLS: Final = Format(
     name="gemini-calls", title="Gemini answers", grain="call",
     needs=frozenset({"id", "timestamp", "model", "prompt_tokens", "candidates_tokens", "total_tokens"}),
-    uses=("tier", "batch", "cached_tokens", "tool_tokens", "thoughts_tokens"), fields=fields, recognises=_recognises,
+    uses=("tier", "batch", "cached_tokens", "tool_tokens", "thoughts_tokens"), fields=_fields, recognises=_recognises,
     flatten=answers, once=("id", "candidates_tokens"))

@@ -14,6 +14,7 @@ from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_all
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
+from roi.economics.decision.measuring.api_timing import timings
 from roi.economics.decision.measuring.best_gate import BestGate, best_gate
 from roi.economics.decision.measuring.trials import unpaid
 from roi.economics.decision.measuring.worth import Experiment, experiments
@@ -233,6 +234,9 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         measured = experiments(shared, options, measurable, drawn, chosen.candidates,
                                chosen.leader if following is None else following.after, counts, following)
         winning = partial(winning_result, case, shared, options, measurable, drawn, chosen.candidates, counts)
+    if chosen.leader != "stay":
+        steps = [id for id in (first, chosen.leader) if id is not None]
+        measured = (*measured, *timings(case, shared, options, central, results, steps, chosen.likely))
     values = case.values()
     alarms = read_alarms(values)
     if chosen.leader == "stay" and not shared.may_stay:

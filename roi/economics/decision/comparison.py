@@ -24,7 +24,7 @@ from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.starts import Start, better_later, spared_by_waiting, when_to_start
 from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import Curves
-from roi.economics.decision.turning.error_price import turning_price
+from roi.economics.decision.turning.error_price import USD_PER_ERROR, turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
 from roi.economics.decision.turning.winning_result import winning_result
@@ -33,6 +33,7 @@ from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
 from roi.economics.inputs import Shared, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.case import Case
+from roi.facts.fact import Basis
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,17 @@ class Comparison:
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
         return self._other_leaders.stood_with(facts, math.inf).leaders[0]
+
+    def stands_at_price(self, usd_per_error: float) -> bool:
+        """True where today's option is recommended at this price of a wrong answer, luck of the draws aside, all else as today.
+
+        The price has today's spread, as a share, where it is counted today; else, and at none, it is exact.
+        """
+        today = self.case[USD_PER_ERROR]
+        ends = ("low", "high") if self.verdict.counts != "cash" and min(today.number(), usd_per_error) > 0.0 else ()
+        moved = {end: x and x * usd_per_error / today.number() for end in ends for x in [getattr(today, end)]}
+        fact = today.model_copy(update={"low": None, "high": None, **moved, "value": usd_per_error, "basis": Basis.STATED})
+        return {*self._other_leaders.stood_with({USD_PER_ERROR: fact}, math.inf).leaders} == {self.verdict.leader}
 
     @cached_property
     def _other_leaders(self) -> OtherLeaders:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date as Date
 from functools import partial
 from math import isclose
@@ -240,7 +240,9 @@ def _within(name: str, asked: Range, found: float | None, about: str) -> Iterato
 
 
 def _signposts(c: Comparison, saved: Saved, kept: Comparison | None, posts: Sequence[Signpost]) -> Iterator[Rule]:
-    """One rule a threshold of what was recommended, against its rivals; one of a rival that is gone turns nothing.
+    """One rule a threshold of what was recommended, against its rivals, that speaks against it where it is passed.
+
+    One of a rival that is gone turns nothing.
 
     Where one of a pair is to follow the other, it says whether the threshold is that of one in the place of the other, or of
     one that follows.
@@ -252,7 +254,10 @@ def _signposts(c: Comparison, saved: Saved, kept: Comparison | None, posts: Sequ
     ours = [s for s in posts if decided in {s.option, s.rival} and {s.option, s.rival} <= there]
     same = UNCHANGED if draws_and_seed(c.case)[0] else UNCHANGED_UNDRAWN
     advice = same if saved.advice.same_as(Advice.of(c.verdict)) else ""
-    for post in held_against(ours, saved.case, c, decided or ""):
+    following = set[str]() if kept is None else {*kept.verdict.steps}
+    held = (replace(post, decided=s.option) if (s := post.signpost).once_in_use and s.option in following else post
+            for post in held_against(ours, saved.case, c, decided or ""))  # that it follows was decided too
+    for post in filter(lambda post: post.undoes, held):
         s = post.signpost
         assert s.threshold is not None
         yield Rule(name=f"signposts.{s.option}.{s.quantity}", holds=post.holds, limit=s.threshold,
@@ -293,14 +298,15 @@ def _turns(kept: Comparison) -> str:
 def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule]:
     """The rule that a wrong answer costs what the advice that was kept holds for; none where no price is known to turn that.
 
-    Where wrong answers are not counted they cost nothing.
+    It holds too where the price has passed a stretch in which another option leads, to where what was decided leads again, luck
+    of the draws aside. Where wrong answers are not counted they cost nothing.
     """
     was, now = (0.0 if x.verdict.counts == "cash" else x.case[USD_PER_ERROR].number() for x in (kept, c))
     near, far = kept.verdict.flips_between_usd_per_error or (was, None)
     if isclose(near, was):
         return
     beyond = now - near if near > was else near - now
-    holds = beyond <= CROSSED
+    holds = beyond <= CROSSED or kept.stands_at_price(now)
     note = ADVICE_TURNS_IF if far is None else _turns(kept) if one_price(near, far) else ADVICE_MAY_TURN.format(far)
     yield Rule(name=PRICED, holds=holds, limit=near, side="below" if near > was else "above", found=now,
                over=None if holds else beyond, note=note + (NOT_YET if unchanged and not holds else ""))

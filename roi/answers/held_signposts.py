@@ -25,7 +25,8 @@ class Post:
     stands: float | None
     """None where nothing tells it any more: the option is gone, or nobody offers the GPU."""
     decided: str
-    """Id of the option that was decided on: where both cost the same today, its side is the one on which it costs no more."""
+    """Id of the one of both options that was decided on: where both cost the same today, its side is the one on which it costs
+    no more."""
 
     @property
     def side(self) -> str:
@@ -35,6 +36,16 @@ class Post:
         if abs(s.today - s.threshold) > SAME * abs(s.threshold):
             return "above" if s.today > s.threshold else "below"
         return s.direction if s.option == self.decided or s.reason == BAR else OTHER_SIDE[s.direction]
+
+    @property
+    def undoes(self) -> bool:
+        """True where passing the threshold speaks against what was decided: the side of today is the one that spoke for it.
+
+        By means and chances an option may have been decided on that costs more at the central values. Beyond a threshold that
+        it lies on the other side of, it is only better: nothing turns there.
+        """
+        s = self.signpost
+        return self.side == (s.direction if s.option == self.decided else OTHER_SIDE[s.direction])
 
     @property
     def holds(self) -> bool:

@@ -114,7 +114,7 @@ class TrackAnswer:
 
     @property
     def passed(self) -> tuple[Post, ...]:
-        """The signposts of the option with a threshold that lies behind us."""
+        """The signposts of the option with a threshold that lies behind us, and beyond which it costs more."""
         now = {
             "requests_per_day": self.course.requests_per_day,
             "api_price_ratio": self.course.price_factor if self.tracked.came[-1].calls is not None else None,
@@ -122,7 +122,7 @@ class TrackAnswer:
         }
         ours = (s for s in self.comparison.signposts if s.option == self.option and s.threshold)
         posts = (Post(s, now.get(s.quantity), self.option) for s in ours)
-        return tuple(post for post in posts if post.stands is not None and not post.holds)
+        return tuple(post for post in posts if post.stands is not None and post.undoes and not post.holds)
 
     def cash(self) -> tuple[float, float]:
         """Cash of these months as it came, and as it was forecast, USD."""

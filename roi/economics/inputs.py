@@ -8,6 +8,7 @@ there, and `resolution` writes to the same places (`path_of`). A field without o
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, reduce
+from math import inf
 from typing import Annotated, Any, Final, TypeVar
 
 import numpy as np
@@ -168,6 +169,8 @@ class Plan:
     """Purchase price of one GPU, USD; 0 where it is rented."""
     replacement_usd: Number | None = None
     """USD of the new card that takes the place of an owned one which wears out; None where none does."""
+    usd_per_new_gpu: Annotated[Number, At("options.{option}.plans.{plan}.usd_per_new_gpu", absent=inf)] = inf
+    """USD of a new card of the kind that is owned, the most that one in use can fetch; infinite where nobody says."""
     pooling: Number = 1.0
     """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
     rent: Annotated[str | None, At("options.{option}.plans.{plan}.rent")] = None

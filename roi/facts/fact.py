@@ -117,6 +117,11 @@ class Fact:
         return cls(**{**plain, "date": None if day is None else Date.fromisoformat(day)})
 
 
+def guessed(fact: Fact) -> bool:
+    """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
+    return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
+
+
 PLAIN = frozenset({bool, int, float, str, type(None)})
 
 

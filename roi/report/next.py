@@ -8,9 +8,11 @@ from dataclasses import asdict
 from roi import __version__
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.measuring.api_timing import TIME_API
 from roi.economics.decision.measuring.worth import Experiment, Point
 from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
 from roi.report.comparison.remarks.alerts import ALWAYS, remarks
+from roi.report.comparison.remarks.latency import where_it_pays
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import case_number, duration, money_of, option_label, percent, short_usd, told_apart, usd
@@ -25,6 +27,8 @@ POINTS = 7
 """Sizes of the curve that are listed without --full."""
 GATES = (" At most, of a cascade whose gate nobody measured, is what the best gate would bring over the recommendation at the"
          " central values; its worth and net count the gate as blind.")
+TIMED = (" Nobody knows how likely an API is to miss the SLO: timing it is counted at even odds, before the change; once moved"
+         " to, its users show it.")
 HEADS = ("experiment", "size", "cost", "time", "at\nmost", "worth", "+-", "net if\nfirst", "net if\nafter")
 
 
@@ -67,8 +71,10 @@ def _step(answer: NextAnswer) -> str:
     steps = ", then to ".join(option_label(c.case, id) for id in v.steps)
     do = "stay" if v.leader == "stay" else f"change to {steps}{holds_while(c)}"
     if v.measure_first is not None and e is not None:
-        return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} on average, its cost and the"
-                f" delay taken off; else {do}.")
+        timed = e.kind == TIME_API
+        odds, pays = "at even odds" if timed else "on average", f" (worth it where the chance of a miss is {where_it_pays(e)})"
+        return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} {odds}, its cost and the"
+                f" delay taken off{pays * timed}; else {do}.")
     if e is None and (lost := nothing_fails(c)):
         return f"DO NOW: {do}. THEN: {lost}"
     if e is None and answer.best_gates:
@@ -104,7 +110,7 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
                         " the recommendation is carried out; +-: Monte Carlo error. Net: worth less cost and delay, if it"
                         " comes first, before anything is changed, or after the recommendation is carried out. Each is"
                         " valued alone; systems that are judged on the same items pay their labels once."
-                        + GATES * bool(answer.best_gates))
+                        + GATES * bool(answer.best_gates) + TIMED * any(e.kind == TIME_API for e in listed))
     if c.verdict.counts == "cash":
         yield Paragraph("Wrong answers are not counted: what one costs is a template's guess, which decides nothing; state"
                         " quality.usd_per_error to count them.")
@@ -153,7 +159,7 @@ def _most(answer: NextAnswer, e: Experiment) -> float:
     """The most that the experiment could be worth, USD: of a cascade whose gate nobody measured, what the best would bring."""
     case = answer.comparison.case
     if e.kind != "evaluate" or e.option not in answer.best_gates:
-        return e.evppi_usd
+        return max(e.evppi_usd, e.first_net_usd + e.cost_usd) if e.kind == TIME_API else e.evppi_usd
     return max(e.evppi_usd, *(usd for id, usd in answer.best_gates.items()
                               if case[f"options.{id}.system"].value == case[f"options.{e.option}.system"].value))
 

@@ -32,7 +32,7 @@ RATES = (
     *(rf"(?<={what} {side} ){MONEY}(?: \(today {MONEY})?" for what in ("GPU hour", "GPU", "resale value")
       for side in ("below", "above")),
     rf"(?<=a wrong answer costs less than about ){MONEY}|(?<=a wrong answer costs more than about ){MONEY}",
-    rf"(?<=: about ){MONEY}(?= and )|(?<=it adds about ){MONEY}",  # what an experiment costs: mostly hours
+    rf"(?<=: about ){MONEY}(?= and )|(?<=it adds about ){MONEY}|{MONEY}(?= [(]set-up, way back[)])",  # mostly hours
     r"[\d.,]*\d(?= ?USD/(?!month\b)\w)",
 )
 """What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""

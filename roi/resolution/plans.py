@@ -345,6 +345,8 @@ def _add_card_facts(sheet: FactSheet, id: str, number: int, o: Offer) -> None:
         sheet.add(price, card.usd_per_gpu, "USD", basis=card.basis, source=card.source, date=card.date,
                   low=card.low_usd_per_gpu, high=card.high_usd_per_gpu)
         sheet.state(path_of(PlanFacts, name, option=id, plan=number), price, card.source)
+    if o.usd_per_new_gpu is not None:
+        sheet.state(path_of(Plan, "usd_per_new_gpu", option=id, plan=number), o.usd_per_new_gpu, f"a new {o.gpu}", "USD")
     if o.owned is not None:
         count = path_of(Plan, "gpus_owned", option=id, plan=number)
         sheet.state(count, o.owned, f"scenario own_hardware.cards: {o.gpu}", "GPUs")

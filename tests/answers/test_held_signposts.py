@@ -1,8 +1,11 @@
 """Thresholds that were kept with a decision, held against a later answer."""
 
+from dataclasses import replace
+
 import pytest
 from quiet_scenario import CHEAPER, OWN, SELF, case_of
 
+from roi.answers.check import _price_of_wrong
 from roi.answers.held_signposts import held_against
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.turning.signposts import Signpost
@@ -33,6 +36,40 @@ def test_a_volume_holds_until_it_crosses_and_either_side_may_be_the_one() -> Non
     kept = [post("requests_per_day", today, 90_000.0, "above") for today in (80_000.0, 100_000.0)]
     found = held_against([*kept, Signpost(**{**vars(kept[0]), "threshold": None})], now.case, now, CHEAPER)
     assert [(each.stands, each.holds) for each in found] == [(86_400.0, True), (86_400.0, False)]
+
+
+def test_a_threshold_beyond_which_what_was_decided_is_only_better_undoes_nothing() -> None:
+    """Above 90,000 a day it costs no more than staying. Who moved at 100,000 is undone below that, who stayed there is not.
+
+    At 80,000 it is the other way round: staying is undone above, and who moved too early is only right then.
+    """
+    now = later(case_of(candidates=APIS))
+    kept = [post("requests_per_day", today, 90_000.0, "above") for today in (80_000.0, 100_000.0)]
+    undoes = {decided: [each.undoes for each in held_against(kept, now.case, now, decided)] for decided in (CHEAPER, "stay")}
+    assert undoes == {CHEAPER: [False, True], "stay": [True, False]}
+
+
+def test_a_price_of_a_wrong_answer_beyond_a_stretch_in_which_another_leads_breaks_no_rule(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Own cards lead from 1.50 to 1.57 cents alone. At 1.4 it holds, and at 3, where staying leads again; at 1.53 not."""
+    kept = later(case_of(candidates=APIS, quality={"usd_per_error": 0.01}))
+    kept = replace(kept, verdict=replace(kept.verdict, flips_between_usd_per_error=(0.015, 0.015)))
+    monkeypatch.setattr(Comparison, "stands_at_price", lambda _, usd: not 0.015 < usd < 0.0157)
+    for usd, holds in ((0.014, True), (0.0153, False), (0.03, True)):
+        now = later(case_of(candidates=APIS, quality={"usd_per_error": usd}))
+        [rule] = _price_of_wrong(now, kept, unchanged=False)
+        assert (rule.holds, rule.limit, rule.over) == (holds, 0.015, None if holds else pytest.approx(usd - 0.015))
+
+
+def test_what_is_advised_at_a_price_of_a_wrong_answer_is_what_a_comparison_at_it_says() -> None:
+    """gpt-6-luna, 10% wrong, against 5% at ten times the price: it is advised up to 7.7 cents a wrong answer."""
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": 0.9}
+    c, *others = (later(case_of(candidates=APIS, quality={"scores": scores, "usd_per_error": usd}))
+                  for usd in (0.01, 0.0, 0.07, 0.08, 1.0))
+    for usd, there in zip((0.0, 0.07, 0.08, 1.0), others, strict=True):
+        assert c.stands_at_price(usd) is (there.verdict.leader == c.verdict.leader == CHEAPER)
+        assert c.stands_at_price(usd) is (usd < 0.077)
 
 
 def test_a_price_list_is_held_against_the_one_that_was_kept() -> None:

@@ -365,6 +365,11 @@ def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is
         assert "(at that threshold both cost the same, at the central values" in told
         assert ("the advice, which goes by means and chances, is unchanged" in told) is unchanged
         assert ("verdict unchanged: asked" in told) is not unchanged
+    near, fewer = (file(tmp_path, name, ("40000", f"{{value: {by * at}, low: {0.3 * by * at}, high: {1.3 * by * at}}}"))
+                   for name, by in (("near.yaml", 1.02), ("fewer.yaml", 0.9)))
+    assert ask("compare", near, "--output", saved, "--force").exit_code == 0  # staying is advised, though it costs more there
+    result = ask("check", fewer, "--saved", saved)
+    assert (result.exit_code, "All" in result.stdout) == (0, True)  # with fewer calls it costs less
 
 
 @pytest.mark.full

@@ -71,6 +71,8 @@ class Offer(NamedTuple):
     """Power of one card in place of its board limit, where it is bought or owned and the scenario says so."""
     replacement: "Offer | None" = None
     """What takes the place of one that is owned and wears out within the horizon."""
+    usd_per_new_gpu: float | None = None
+    """What a new one costs where this one is owned, as stated or by the catalog; None where neither says."""
     level_only: bool = False
     """True where it tells a level of rents, and nobody can order it."""
 
@@ -222,7 +224,7 @@ def owned_offers(s: "Scenario") -> Offers:
             raise UnknownName(field, gpu, cards, "card among own_hardware.cards")
     found: list[Offer] = []
     watts = _by_card(own.watts_per_gpu, "own_hardware.watts_per_gpu", set(cards))
-    new = _new_cards(s, set(cards)) if own.life_months < s.horizon_months else None
+    new, worn_out = _new_cards(s, set(cards)), own.life_months < s.horizon_months
     for gpu, count in cards.items():
         q = stated.get(gpu)
         worth = _two_years_old(s, gpu) if q is None else as_spread(q)
@@ -230,7 +232,8 @@ def owned_offers(s: "Scenario") -> Offers:
         card = Offer(
             gpu=gpu, vendor=OWN_VENDOR, kind="owned", source=worth.source or f"scenario {field}", date=worth.date or s.as_of,
             usd_per_gpu=worth.value, low_usd_per_gpu=worth.low, high_usd_per_gpu=worth.high, owned=count, watts=watts.get(gpu),
-            basis=Basis.ASSUMED if q is None else Basis.STATED, replacement=None if new is None else _replacement(s, gpu, new),
+            basis=Basis.ASSUMED if q is None else Basis.STATED, replacement=_replacement(s, gpu, new) if worn_out else None,
+            usd_per_new_gpu=new[gpu].usd_per_gpu if gpu in new else None,
         )
         most = 1 if is_apple(gpu) else min(count, own.gpus_per_server)
         found += [card._replace(gpus_per_instance=n) for n in sorted(sizes) if n <= most]

@@ -27,7 +27,7 @@ PLAN = re.compile(r"options\.(?P<option>.+)\.plans\.(?P<plan>[^.]+)\.(?P<field>[
 POINTERS: Final = ("price", "replacement", "speed", "adapter_speed", "rent")
 """Fields of a plan that hold the path of another fact."""
 OFFER: Final = ("usd_per_gpu_hour", "vendor", "rent", "price", "replacement", "minimum_months", "cancel_usd",
-                "later_gpus_bound", "gpus_owned")
+                "later_gpus_bound", "gpus_owned", "usd_per_new_gpu")
 """Fields of a plan that whoever offers it sets."""
 STRUCTURE: Final = ("kind", "label", "system", "group", "vendor", "trains", "infeasible", "platform", "owned", "uses_cache",
                     "end_to_end", "base", "spills_to", "batch_as_today", "cache_as_today")

@@ -14,6 +14,7 @@ from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_all
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
+from roi.economics.decision.measuring.api_timing import timings
 from roi.economics.decision.measuring.best_gate import BestGate, best_gate
 from roi.economics.decision.measuring.trials import unpaid
 from roi.economics.decision.measuring.worth import Experiment, experiments
@@ -23,7 +24,7 @@ from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.starts import Start, better_later, spared_by_waiting, when_to_start
 from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import Curves
-from roi.economics.decision.turning.error_price import turning_price
+from roi.economics.decision.turning.error_price import USD_PER_ERROR, turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
 from roi.economics.decision.turning.winning_result import winning_result
@@ -32,6 +33,7 @@ from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
 from roi.economics.inputs import Shared, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.case import Case
+from roi.facts.fact import Basis
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,17 @@ class Comparison:
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
         return self._other_leaders.leader_with(facts)
+
+    def stands_at_price(self, usd_per_error: float) -> bool:
+        """True where today's option is recommended at this price of a wrong answer, luck of the draws aside, all else as today.
+
+        The price has today's spread, as a share, where it is counted today; else, and at none, it is exact.
+        """
+        today = self.case[USD_PER_ERROR]
+        ends = ("low", "high") if self.verdict.counts != "cash" and min(today.number(), usd_per_error) > 0.0 else ()
+        moved = {end: x and x * usd_per_error / today.number() for end in ends for x in [getattr(today, end)]}
+        fact = today.model_copy(update={"low": None, "high": None, **moved, "value": usd_per_error, "basis": Basis.STATED})
+        return {*self._other_leaders.stood_with({USD_PER_ERROR: fact}, math.inf).leaders} == {self.verdict.leader}
 
     @cached_property
     def _other_leaders(self) -> OtherLeaders:
@@ -233,6 +246,9 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         measured = experiments(shared, options, measurable, drawn, chosen.candidates,
                                chosen.leader if following is None else following.after, counts, following)
         winning = partial(winning_result, case, shared, options, measurable, drawn, chosen.candidates, counts)
+    if chosen.leader != "stay":
+        steps = [id for id in (first, chosen.leader) if id is not None]
+        measured = (*measured, *timings(case, shared, options, central, results, steps, chosen.likely))
     values = case.values()
     alarms = read_alarms(values)
     if chosen.leader == "stay" and not shared.may_stay:

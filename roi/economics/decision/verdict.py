@@ -11,6 +11,7 @@ from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
 from roi.economics.decision.headline import changing, endings, staying, withheld
+from roi.economics.decision.measuring.api_timing import TIME_API
 from roi.economics.decision.measuring.worth import Experiment, Following
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.recommendation import Choices, chance, chance_needed, choose, nearness, value
@@ -102,8 +103,9 @@ class Verdict:
     then: Experiment | None
     """What is worth measuring once the leader is carried out; None = nothing is worth measuring."""
     wins_at_error_rate: float | None
-    """Error rate up to which what the evaluation of `measure_first`, else of `then`, finds makes its option the leader; beside
-    today's model, today's rate and how much more is found; None = no result does, or `wins_on_items` is None too."""
+    """Error rate up to which what the evaluation of `measure_first`, else of `then` (of that where an API is timed first too),
+    finds makes its option the leader; beside today's model, today's rate and how much more is found; None = no result does, or
+    `wins_on_items` is None too."""
     wins_on_items: int | None
     """Items of which `wins_at_error_rate` is a share: those of the evaluation, and those judged the same way before. None of
     another kind of experiment, and where the same model answers in both."""
@@ -157,10 +159,13 @@ def decide(
     after = max(then.net_usd if then is not None else 0.0, 0.0)
     if first is None or leader == "stay" or not _comes_before(first, after):
         first = None
+    timed = [e for e in measured if e.kind == TIME_API and e.first_net_usd > 0.0]  # all other tests are as open after it
+    first = max((*timed, *([first] if first else [])), key=lambda e: e.first_net_usd, default=None)
     first_move = find_first_move(results, chosen)
     over = {id: _chance_over(drawn, leader, id, counts) for id in chosen.likely if id not in {leader, "stay"}}
     closest = min(over, key=lambda id: over[id] or 0.0, default=None) if drawn is not None else None
-    judged, running = first or then, leader if following is None else following.after
+    judged = then if first is None or first.kind == TIME_API else first
+    running = leader if following is None else following.after
     ahead = {running} if following is None else {running, following.option}
     alike = judged is None or any(answer_alike(options[judged.option], options[id]) for id in ahead)
     won = None if winning is None or judged is None or alike else winning(judged)

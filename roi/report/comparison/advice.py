@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.measuring.api_timing import TIME_API
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, nearness
 from roi.economics.decision.second_move import SecondMove
@@ -33,7 +34,7 @@ from roi.report.comparison.option_figures import (
     option_of,
 )
 from roi.report.comparison.option_words import fleet_of, owed_until, what_it_is, why_later
-from roi.report.comparison.remarks.latency import missed_slo
+from roi.report.comparison.remarks.latency import missed_slo, timing_first
 from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
@@ -102,7 +103,8 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
         waits = f" (waiting alone brings {short_usd(e.delay_saves_usd)} besides)" if e.delay_saves_usd >= 1.0 else ""
         ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay{waits}; {moved} after the change."
                  f"{wins_at(c, e)}{pair_first(c, e)}")
-        blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE", alone=rivals >= 0)]
+        told = (f"{to_measure(c, e)}. {timing_first(c, e)}",) if e.kind == TIME_API else (f"{to_measure(c, e)}.", ahead)
+        blocks = [Labelled("MEASURE FIRST", told, "good"), _change(c, "ELSE", alone=rivals >= 0)]
     else:
         blocks = [_change(c, "DO NOW", alone=rivals >= 0)]
     later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)

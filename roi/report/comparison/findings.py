@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.measuring.api_timing import TIME_API
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
@@ -14,7 +15,7 @@ from roi.facts.case import FOLLOWS, ITEMS, Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.option_words import why_later
-from roi.report.comparison.remarks.latency import unmeasured_apis
+from roi.report.comparison.remarks.latency import slo_of, unvalued_latency
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import flips_along, nothing_fails
@@ -43,6 +44,7 @@ MEASURES = {
     "load-test": ("Load-test one server of {0}", "load-test {0}"),
     "trial-run": ("Try the training of {0} for some minutes", "try the training of {0}"),
     "count-tokens": ("Count the tokens of a hundred prompts with {0}", "count tokens with {0}"),
+    "time-api": ("Time {0} on prompts like yours", "time {0}"),
     "usage-log": ("Read a week of usage log", "a week of usage log"),
     "invoice": ("Split an invoice into requests and prices", "split an invoice"),
     "quote": ("Ask vendors for a quote", "ask for a quote"),
@@ -193,9 +195,12 @@ def next_step(c: Comparison) -> str:
 
 
 def then(c: Comparison, *, brief: bool = False) -> list[Block]:
-    """What is worth measuring after the advice, with `brief` the best test alone; nothing where that is to measure first."""
+    """What is worth measuring after the advice, with `brief` the best test alone; nothing where a test of it comes first.
+
+    The timing of an API, which takes a day, leaves that as it is.
+    """
     e = c.verdict.then
-    if c.verdict.measure_first is not None:
+    if c.verdict.measure_first is not None and c.verdict.measure_first.kind != TIME_API:
         return []
     if e is None:
         why = ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
@@ -204,7 +209,8 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
                "Without draws nothing says what a test is worth: --draws 4096.")
         return [Labelled("THEN", (why,))]
     beside = ", beside NEXT" if next_move(c) is not None else ""
-    after = "" if c.verdict.leader == "stay" else f" after DO NOW{beside}"
+    moved = "DO NOW" if c.verdict.measure_first is None else "the change"
+    after = "" if c.verdict.leader == "stay" else f" after {moved}{beside}"
     told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}{pair_first(c, e)}"]
     other = next((x for x in c.experiments if x.option != e.option and x.net_usd > max(ALSO_WORTH * e.net_usd, x.error_usd)
                   and not (e.paired and e.kind == x.kind == "evaluate" and x.option == "stay")), None)  # is held by e
@@ -220,7 +226,7 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
 def nothing_pays(c: Comparison) -> str:
     """Why nothing is worth measuring after the advice."""
     noise = ", by more than these draws can tell" if any(e.net_usd > 0.0 for e in c.experiments) else ""
-    beside = [*["the cascade's gate"] * bool(blind_gate(c)), *["the latency that nobody measured"] * bool(unmeasured_apis(c))]
+    beside = [*["the cascade's gate"] * bool(blind_gate(c)), *["the latency that nobody measured"] * unvalued_latency(c)]
     unvalued = f"; measuring {' and '.join(beside)} is not valued among them" if beside else ""
     return f"no test is worth more than it costs{noise}{unvalued}"
 
@@ -232,6 +238,7 @@ def to_measure(c: Comparison, e: Experiment) -> str:
     told = trains.format(o.label) + BESIDE * e.paired + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
     if e.kind == "evaluate" and e.items is not None:
         told += f", {number_of(e.items, 'item')}{with_labels(c, e)}"
+    told += f", {slo_of(c, e.option)}" * (e.kind == TIME_API)
     return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
 
 

@@ -8,7 +8,7 @@ from roi.economics.decision.recommendation import value
 from roi.economics.inputs import Option, Shared, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.reading import read_shared
-from roi.facts.fact import Basis, Fact
+from roi.facts.fact import Basis, guessed
 from roi.report.layout.wording import case_number, figure, short_usd, usd
 
 RENTS = 0.03
@@ -77,11 +77,6 @@ def counted(c: Comparison, *, cash: bool = False) -> str:
         return "wrong answers at $0"
     own = not cash and any(o.upfront_no_cash_usd for o in c.options)
     return "wrong answers counted" if c.verdict.counts != "cash" else "without wrong answers" if own else "on cash alone"
-
-
-def guessed(fact: Fact) -> bool:
-    """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
-    return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
 
 
 def quality(c: Comparison, o: OptionResult) -> str:

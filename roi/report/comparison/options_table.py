@@ -16,7 +16,7 @@ from roi.economics.inputs import places
 from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.economics.price_list import Api
 from roi.errors import InputError, UnknownName, nearest
-from roi.facts.fact import OWN_VENDOR, Basis
+from roi.facts.fact import OWN_VENDOR, Basis, guessed
 from roi.report.comparison.option_figures import (
     alone_from,
     compared_from,
@@ -24,7 +24,6 @@ from roi.report.comparison.option_figures import (
     counted,
     drawn,
     gpu_count,
-    guessed,
     mean_from,
     month_of,
     option_of,

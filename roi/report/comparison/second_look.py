@@ -12,7 +12,8 @@ from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import MOST
 from roi.economics.decision.turning.signposts import SAME_PRICE
 from roi.economics.option_kinds import SELF_HOSTED
-from roi.report.comparison.option_figures import drawn, guessed, option_of, own_path
+from roi.facts.fact import guessed
+from roi.report.comparison.option_figures import drawn, option_of, own_path
 from roi.report.comparison.option_words import why_later
 from roi.report.comparison.thresholds import (
     FAR,

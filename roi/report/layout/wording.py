@@ -218,7 +218,7 @@ def number_of(count: float, what: str) -> str:
 
 def duration(months: float) -> str:
     """A time to wait in words, in the unit that suits it: hours, 10 days, 6 weeks, 3 months."""
-    days = months * DAYS_PER_MONTH
+    days = round(months * DAYS_PER_MONTH, 9)
     if days < 1.0:
         return "hours"
     count, unit = (days, "day") if days < 14.0 else (days / 7.0, "week") if days < 63.0 else (months, "month")

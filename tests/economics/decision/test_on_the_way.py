@@ -31,6 +31,21 @@ def test_a_volume_that_has_todays_leader_again_has_passed_none(
     assert found == (turns if turns is None else pytest.approx(turns, rel=0.03))
 
 
+def test_at_the_volume_that_is_told_the_advice_turns_there_and_not_a_digit_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another leads from 973,310 a day on. The search ends a little beyond, told rounded; between both it is where one is."""
+    monkeypatch.setattr(OtherLeaders, "stood_with", lambda _, facts, draws: Stood((
+        "other" if facts[REQUESTS_PER_DAY].number() >= 973_310.0 else "stay",), {}))
+    case = Case(facts={REQUESTS_PER_DAY: Fact(value=500_000.0, unit="requests/day", basis=Basis.STATED, source="")})
+    leaders = OtherLeaders(case, SimpleNamespace(leader="stay"), (), None)
+    found = leaders.volume(up=True, within=10.0)
+    assert found is not None
+    told = found[0]
+    assert 973_310.0 < told < 973_310.0 * 1.01
+    for reached in (973_310.0 + share * (told - 973_310.0) for share in (0.1, 0.5, 0.9)):
+        assert leaders.on_the_way_to(reached) == reached
+    assert leaders.on_the_way_to(2.0 * told) == told
+
+
 def test_a_volume_of_which_the_first_draws_are_in_doubt_is_known_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 300 a day 512 draws name another option and 4,096 today's: those are asked there, as few of them as leave no doubt."""
     asked = list[tuple[float, float]]()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from quiet_scenario import CASCADE, CHEAPER, LUNA, OWN, SELF, STAY, case_of, plan
 
+from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import choose_plan, evaluate, read_all
 from roi.economics.decision.turning.curves import Curves
 from roi.economics.decision.turning.signposts import BAR, Signpost, signposts
@@ -152,3 +153,16 @@ def test_the_price_is_that_of_the_card_today_and_another_that_is_cheaper_there_i
     assert there.options[OWN].plan.gpu == "HOT"
     gains = [float(evaluate(there.shared, there.options[id], there.options).pv) for id in (OWN, "stay")]
     assert gains[0] == pytest.approx(gains[1], rel=1e-9)
+
+
+def test_a_card_in_use_fetches_no_more_than_a_new_one_costs() -> None:
+    """Eight H100 that fetch $9,000 each save so much that they would pay at many times that: more than a new one costs."""
+    own = {"cards": {"h100-sxm": 8}, "resale_usd_per_gpu": {"h100-sxm": 9000}}
+    serve = {"api_models": [], "cascade_first": [], "self_hosted": ["qwen3-8b"], "own_hardware": True}
+    found = [next(s for s in compare(case_of(
+        candidates=serve, quality={"scores": {"gpt-5.4": 0.9, "qwen3-8b": 0.9}}, own_hardware={**own, **new})).signposts
+        if (s.option, s.rival, s.quantity) == (OWN, "stay", "usd_per_gpu")) for new in (
+            {}, {"purchase_usd_per_gpu": {"h100-sxm": 1e9}})]
+    assert (found[0].threshold, found[0].reason) == (None, "at any price up to that of a new card")
+    assert found[1].threshold is not None
+    assert 31_600.0 < found[1].threshold < 1e9  # the catalog's price of a new one, and one that binds nothing

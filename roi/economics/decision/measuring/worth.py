@@ -42,7 +42,7 @@ class Experiment:
     """
 
     kind: str
-    """evaluate, load-test, trial-run, count-tokens, usage-log, invoice or quote."""
+    """evaluate, load-test, trial-run, count-tokens, usage-log, invoice, quote or time-api."""
     option: str
     """Id of the option that it is about; stay where it is about all."""
     fact: str | None = None
@@ -72,6 +72,11 @@ class Experiment:
     """Worth and net values by size; empty where there is no such choice."""
     stop: tuple[int, int] | None = None
     """From the smallest to the largest size whose net value is within `error_usd` of the best: stop somewhere between."""
+    pays_between_chances: tuple[float, float] | None = None
+    """Of time-api the chances of a miss, as shares, between which it is the best that can be done (`api_timing.timings`), None
+    = at none, or of another kind. Nobody knows that chance: `first_net_usd` is its net value at even odds."""
+    lost_if_missed_usd: float | None = None
+    """Of time-api what moving to the API is in vain where it misses: set-up beyond staying's, and the way back, USD."""
 
 
 class Following(NamedTuple):

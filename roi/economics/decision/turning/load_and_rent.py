@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, takewhile
+from math import isclose
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.turning.break_even import rows_of
 from roi.economics.decision.turning.curves import LEAST, MOST, POINTS, Curves, ascending
 from roi.economics.decision.turning.elsewhere import Elsewhere, Stood
-from roi.economics.decision.turning.nearest_turn import Seen, nearest_turn
+from roi.economics.decision.turning.nearest_turn import BESIDE_A_JUMP, Seen, nearest_turn
 from roi.economics.decision.verdict import Verdict
 from roi.economics.inputs import Array, Shared, path_of
 from roi.economics.paid_units import Provisioned
@@ -74,6 +75,8 @@ class OtherLeaders:
             return None
         past = next(x for x in _tried() if x >= furthest)
         found = self.volume(up=up, within=past)  # where the screen tells it, if that is on the way
+        if found is not None and isclose(found[0], requests_per_day, rel_tol=BESIDE_A_JUMP):
+            return requests_per_day  # a search of its own would end a digit beside the one that is told
         if found is None or (found[0] > requests_per_day if up else found[0] < requests_per_day):
             found = self._volume([requests_per_day / today])
         return None if found is None else found[0]
@@ -102,6 +105,8 @@ class OtherLeaders:
         if times <= 1.0 or self.leader_at(self._rents, times) == self.verdict.leader:
             return None
         found = self.rent
+        if found is not None and isclose(found[0], times, rel_tol=BESIDE_A_JUMP):
+            return times
         if found is None or found[0] > times:
             found = self._first_turn([times], self._rents)
         return None if found is None else found[0]

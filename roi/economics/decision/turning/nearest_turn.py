@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 CLOSE: Final = 1e-3
 """Share of a place to which a turn is found: three digits."""
 TRIES: Final = 10
-"""Places that are tried for it at most: beside a jump it is then found to about half a percent."""
+"""Places that are tried for it at most."""
+BESIDE_A_JUMP: Final = 5e-3
+"""Share of a place to which it is then found at least, beside a jump."""
 
 
 class Seen(NamedTuple):

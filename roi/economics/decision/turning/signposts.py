@@ -1,5 +1,6 @@
 """What would turn the choice between two options: volume, price, error rate or hours, each alone, at the central values."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -252,7 +253,10 @@ def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpo
         reason = "at any price" if wins else "even for nothing it costs more"
         if factor is not None:
             threshold, reason = today * factor, whose
-            if option.plan is not None and there.plan is not None and there.plan.gpu != option.plan.gpu:
+            new = math.inf if option.plan is None or not whose.startswith(RESALE) else float(option.plan.usd_per_new_gpu)
+            if threshold > max(today, new):  # who can have a new card for less pays no more for one in use
+                threshold, reason = None, "at any price up to that of a new card"
+            elif option.plan is not None and there.plan is not None and there.plan.gpu != option.plan.gpu:
                 reason += f", then {there.plan.gpu}"
     yield Signpost(
         option=id, rival=rival, quantity=quantity, today=today, threshold=threshold, direction="below", reason=reason,

@@ -13,8 +13,8 @@ from roi.economics.option_kinds import KEEPS_MODEL, PADDED
 from roi.economics.outlook import announced_days, bill_at_todays_list
 from roi.errors import first_of
 from roi.facts.case import template_values
-from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import error_path, guessed, may_stay, npv_of, option_of, rate_assumed, to_choose
+from roi.facts.fact import Basis, guessed
+from roi.report.comparison.option_figures import error_path, may_stay, npv_of, option_of, rate_assumed, to_choose
 from roi.report.comparison.option_words import sent_on
 from roi.report.comparison.remarks.fleets import (
     adapters_at_once,

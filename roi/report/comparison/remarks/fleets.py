@@ -7,8 +7,8 @@ from typing import Final
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.lines.line_kind import LineKind
-from roi.facts.fact import OWN_VENDOR
-from roi.report.comparison.option_figures import gpu_count, guessed, own_path
+from roi.facts.fact import OWN_VENDOR, guessed
+from roi.report.comparison.option_figures import gpu_count, own_path
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.layout.wording import UNCOUNTED_SPOT, case_number, few_slots, figure, number_of, percent, short_usd
 

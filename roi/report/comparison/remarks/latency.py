@@ -1,21 +1,28 @@
 """Remarks on latency: what misses the SLO as it was measured, and what the latency of what is advised rests on."""
 
+import math
 from collections.abc import Iterable
 from math import inf
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.measuring.api_timing import ANOTHER_API, TIME_API, open_limits, waits
+from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.inputs import Option, Tokens, path_of
 from roi.economics.lines.api_request import seen_tokens
-from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
+from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.reading import PLAIN, read_shared
 from roi.facts.fact import Basis
-from roi.report.comparison.option_figures import guessed, mean_npv, npv_of, option_of
-from roi.report.layout.wording import case_number, figure, option_label, quantity, short_usd
+from roi.report.comparison.option_figures import mean_npv, npv_of, option_of
+from roi.report.layout.wording import case_number, duration, figure, option_label, percent, quantity, short_usd, usd
 
 SLO: Final = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 
+MOST: Final = 0.95
+"""Chance of a miss from which it goes without saying that an API is not moved to, and that timing it first is in vain."""
+ROUNDING: Final = 1e-9
+"""Percents by which a chance may be off for its rounding."""
 MUCH_FOUND: Final = 0.25
 """Share of the prompt tokens from which what a fleet holds turns on their being found: a third more to compute without."""
 
@@ -77,31 +84,61 @@ def _measured(c: Comparison, id: str, path: str) -> float:
 def unmeasured_apis(c: Comparison) -> list[str]:
     """Says that an API that is advised, first or then, or that a floor hands on to, was not measured against a stated SLO.
 
+    And what timing it first costs, and at which chance of a miss that pays; not where that is to measure first, which says so.
     Today's model answers as users know it.
     """
-    first = None if c.verdict.first_move is None else option_of(c, c.verdict.first_move)
-    apis = dict.fromkeys(id for o in (first, c.leader) if o is not None and (id := _another_api(c, o)))
-    missing = {id: asked for id in apis if (asked := _unmeasured(c, id))}
-    if not missing or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
+    first, timed = c.verdict.measure_first, {e.option: e for e in c.experiments if e.kind == TIME_API}
+    missing = {id: asked for id, asked in _open_apis(c).items() if first is None or timed.get(id) is not first}
+    if not missing:
         return []
     limits = dict.fromkeys(path for asked in missing.values() for path in asked)
     whose = " and ".join(f"{option_label(c.case, id)}'s" for id in missing)
     fields = "; ".join(f"apis.{c.case[f'options.{id}.vendor'].value}.{', '.join(path.rpartition('.')[2] for path in asked)}"
                        for id, asked in missing.items())
-    return [f"{_slo(c, limits)}: nobody measured {whose} latency ({fields}; roi profile serve URL)"]
+    tests = [e for id in missing if (e := timed.get(id)) and e.pays_between_chances]
+    pays = [(f": about {usd(e.cost_usd)} and {duration(e.months)}, worth it first where the chance that it misses is"
+             f" {where_it_pays(e)}") for e in tests[:1]]
+    return [f"{_slo(c, limits)}: nobody measured {whose} latency ({fields}; roi profile serve URL){''.join(pays)}"]
+
+
+def where_it_pays(e: Experiment) -> str:
+    """At which chance that an API misses the SLO timing it first pays; whole percents, rounded so that it does at each."""
+    low, high = e.pays_between_chances or (1.0, 0.0)
+    low, high = math.ceil(100.0 * low - ROUNDING) / 100.0, math.floor(100.0 * high + ROUNDING) / 100.0
+    most = "" if high >= MOST else f" and at most {percent(high)}"
+    return f"at least {percent(low)}{most}"
+
+
+def timing_first(c: Comparison, e: Experiment) -> str:
+    """Why an API is timed before it is moved to: at which chance of a miss that pays, what is lost then, and how it is done."""
+    field = f"apis.{c.case[f'options.{e.option}.vendor'].value}"
+    limits = ", ".join(path.rpartition(".")[2] for path in open_limits(c.case, e.option))
+    return (f"Worth it where the chance of a miss, which costs {usd(e.lost_if_missed_usd or 0.0)} (set-up, way back), is"
+            f" {where_it_pays(e)} ({field}.{limits}; roi profile serve URL).")
+
+
+def unvalued_latency(c: Comparison) -> bool:
+    """True where an API above an own floor was not measured: no experiment values that."""
+    return bool(_open_apis(c).keys() - {e.option for e in c.experiments if e.kind == TIME_API})
+
+
+def slo_of(c: Comparison, id: str) -> str:
+    """The limits that are stated and against which nobody measured the option's API, in words."""
+    return _slo(c, open_limits(c.case, id))
+
+
+def _open_apis(c: Comparison) -> dict[str, tuple[str, ...]]:
+    """The limits of the SLO against which nobody measured an API that is advised, by the option whose API it is."""
+    first = None if c.verdict.first_move is None else option_of(c, c.verdict.first_move)
+    apis = dict.fromkeys(id for o in (first, c.leader) if o is not None and (id := _another_api(c, o)))
+    return {} if waits(c.case) else {id: asked for id in apis if (asked := open_limits(c.case, id))}
 
 
 def _another_api(c: Comparison, o: OptionResult) -> str | None:
     """The option whose API answers users where this one is advised: itself, or what it spills to; None of today's model."""
     above = c.case.facts.get(path_of(Option, "spills_to", option=o.id)) if o.kind == "hybrid" else None
     id = o.id if above is None else str(above.value)
-    return id if c.case[path_of(Option, "kind", option=id)].value in PLAIN - KEEPS_MODEL - LEVERS else None
-
-
-def _unmeasured(c: Comparison, id: str) -> list[str]:
-    """Limits of the SLO that are stated, and against which nobody measured the option's API."""
-    return [path for path in SLO if path in c.case and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE
-            and _measured(c, id, path) == 0.0]
+    return id if c.case[path_of(Option, "kind", option=id)].value in ANOTHER_API else None
 
 
 def _slo(c: Comparison, limits: Iterable[str]) -> str:
@@ -114,17 +151,17 @@ def latency_known(c: Comparison) -> list[str]:
 
     Of an API that `unmeasured_apis` names that says it.
     """
-    lead, asked = c.leader, _unmeasured(c, c.leader.id)
+    lead, asked = c.leader, open_limits(c.case, c.leader.id)
     own_capacity = "options.stay.provisioned.units" in c.case  # which others than its units do not have
     as_today = lead.kind in ({"stay", "provisioned"} if own_capacity else KEEPS_MODEL - {"flexible-tier"})
-    if not asked or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
+    if not asked or as_today or waits(c.case):
         return []
     told, above = f"{_slo(c, asked)}: the latency of {lead.label} is ", _another_api(c, lead)
     if lead.fleet is None:
         return [] if above is not None else [f"{told}not known"]
     basis = c.case[f"{lead.fleet.plan}.capacity_requests_per_s"].basis
     rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
-    if lead.kind != "hybrid" or (above is not None and _unmeasured(c, above)):
+    if lead.kind != "hybrid" or (above is not None and open_limits(c.case, above)):
         return [told + rests]
     above = str(c.case[f"options.{lead.id}.spills_to"].value)
     known = "within it as measured" if all(_measured(c, above, path) > 0.0 for path in asked) else "not known"

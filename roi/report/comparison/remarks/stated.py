@@ -15,7 +15,8 @@ from roi.economics.price_list import Api
 from roi.economics.reading import PLAIN
 from roi.errors import first_of
 from roi.facts.case import ABOUT, CAUTIONS
-from roi.report.comparison.option_figures import guessed, mean_from, option_of, to_choose
+from roi.facts.fact import guessed
+from roi.report.comparison.option_figures import mean_from, option_of, to_choose
 from roi.report.comparison.remarks.latency import SLO
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, any_unstated
 from roi.report.layout.wording import case_number, figure, number_of, off_list, usd

@@ -495,6 +495,7 @@ def test_the_answer_is_the_cheapest_card_that_fits_and_stands_first():
     assert costs == sorted(costs)
 
 
+@pytest.mark.full
 def test_a_range_beyond_the_card_that_is_not_tight_says_what_the_allocator_gives_back():
     words = ("qwen3-8b", "--accumulation", "16", "--examples", "5000")
     told, body = " ".join(run(*words).stdout.split()), answer(*words)

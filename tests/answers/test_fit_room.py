@@ -66,6 +66,7 @@ def test_a_plan_that_is_named_instead_is_not_squeezed_and_says_that_it_is_tight(
     assert f"fits: targets attention ({got['nearest_bytes'] / GIB:.1f} GiB, tight)" in told(*words)
 
 
+@pytest.mark.full
 def test_a_peak_that_passes_the_card_by_a_little_has_the_digits_that_say_so():
     """At the first length that does not fit."""
     (at,) = gpus("qwen3-30b-a3b", "--gpu", "A100-80GB-SXM")

@@ -39,6 +39,7 @@ def test_owned_cards_are_a_plan_that_costs_power_and_space_and_no_rent(size):
     assert frontier(found)[0][0] is own
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("whole_days")
 def test_owned_cards_that_cost_more_than_rent_come_after_it_and_are_said_to_hold_too(size):
     """At $15 a kWh the same card costs $4,292 a month."""

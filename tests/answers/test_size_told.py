@@ -294,6 +294,7 @@ BURSTS = (
 """As of a code completion whose peak is 8 times its mean: fixed fleets are dear, a floor on one large card is not."""
 
 
+@pytest.mark.full
 def test_the_floor_is_on_the_plan_that_compare_chooses_for_it_whatever_plan_is_first(file):
     """The first plan's own floor would be all of its instance of 8, $8,760, and no less than its fleet."""
     found = sized(file, *BURSTS, model="qwen2.5-7b", frontier=False)

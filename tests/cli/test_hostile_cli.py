@@ -43,7 +43,7 @@ def test_a_set_that_cannot_be_is_one_message(override: str, told: str) -> None:
     (("size", "examples/tickets.yaml", "--trace"), "--trace: {}: empty\n"),
     (("quality",), "{}: empty; results are JSON lines or CSV"), (("fit",), "MODEL: {}: empty\n"),
     (("track", "examples/tickets.yaml", "--bill"), "--bill: {}: empty\n"),
-    (("track", "examples/tickets.yaml", "--opencost"), "--opencost: {}: empty\n"),
+    pytest.param(("track", "examples/tickets.yaml", "--opencost"), "--opencost: {}: empty\n", marks=pytest.mark.full),
     (("compare",), "{}: empty; `roi init`"), (("usage",), "nothing to read; empty: {}\n"),
     (("check", "examples/tickets.yaml"), "{}: empty; `roi schema --of policy` says"),
 ])

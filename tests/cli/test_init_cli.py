@@ -95,6 +95,7 @@ def test_a_usage_export_is_measured_and_laid_over_the_template():
     assert "requests_per_day: 16326.111" in ready.stdout
 
 
+@pytest.mark.full
 def test_a_log_of_calls_gives_lengths_in_the_place_of_means_and_a_prefix_within_them():
     """Prompts of 100 tokens are shorter than the template's prefix of 600 of 900, so the prefix is 2/3 of 100."""
     rows = [f"2026-11-{day:02}T{hour:02}:00:00Z,openai,gpt-6-sol,{90 + hour},{10 + hour % 3}"

@@ -163,6 +163,7 @@ def test_a_saved_comparison_says_the_same(scenario: Path, tmp_path: Path) -> Non
     assert first["experiments"] == again["experiments"]
 
 
+@pytest.mark.full
 def test_the_test_that_settles_a_chance_is_told_beside_the_one_of_most_worth(tmp_path: Path) -> None:
     """gpt-6-luna has the highest mean of what is tested, and reaches the bar half the time; claude is worth most by means."""
     path = tmp_path / "bar.yaml"

@@ -307,6 +307,7 @@ def test_a_refresh_writes_dated_files_and_says_what_changed(monkeypatch):
     assert "is there already: prices of a day are fetched once" in again.stderr
 
 
+@pytest.mark.full
 def test_a_refresh_leaves_what_was_stated_by_hand(monkeypatch):
     """A contract of 2026-11-20 for an L4 at AWS and for gpt-6-luna; the lists of 2026-11-26 do not take their place."""
     monkeypatch.setattr("roi.answers.prices.fetch_items", lambda: offers(("g6.xlarge", "L4", 24.0, 0.9)))

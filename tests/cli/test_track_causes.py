@@ -133,6 +133,7 @@ def test_a_model_in_place_of_the_decision_s_is_no_month_less_in_silence(tmp_path
     assert "1,416,000 calls of these months went to models that are none of the decision's" in found["off"]  # 59 x 24,000
 
 
+@pytest.mark.full
 def test_a_month_of_retraining_is_the_forecast_s(tmp_path: Path) -> None:
     """Every second month trains anew, which no usage export shows: nothing is off, and the cash of these months is higher."""
     own = {**SCENARIO, "candidates": {"api_models": [], "cascade_first": [], "self_hosted": ["qwen3-4b"]},
@@ -149,6 +150,7 @@ def test_a_month_of_retraining_is_the_forecast_s(tmp_path: Path) -> None:
     assert cash[0] - cash[2] == pytest.approx(0, abs=300)  # rent goes by the hours of 31 and 28 days
 
 
+@pytest.mark.full
 def test_calls_of_another_model_are_not_those_of_the_own_server(tmp_path: Path) -> None:
     """Luna's 31 x 60,000 calls for $1,860 were told as the server's, which had paid back in no time. Half of all calls."""
     own = {**SCENARIO, "candidates": {"api_models": [], "cascade_first": [], "self_hosted": ["qwen3-4b"]},

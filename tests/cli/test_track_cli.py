@@ -246,6 +246,7 @@ def test_what_is_short_of_a_commitment_follows_from_each_models_own_cost_and_is_
     assert owed[1] == pytest.approx(free[1])
 
 
+@pytest.mark.full
 def test_what_is_billed_beyond_two_vendors_commitments_leaves_the_others_shortfall_out_of_the_price(tmp_path):
     """15 of 31 days on gpt-6-sol, $3,690 of the 30,000 that OpenAI is owed; 16 at 0.02 a call elsewhere, 19,200 of the
     50,000 x 16 / 31 owed there. Of 58,000 billed 26,310 are OpenAI's shortfall, the rest is calls. In January 80,000 are owed.
@@ -768,6 +769,7 @@ def test_a_log_may_call_a_model_otherwise_than_the_price_list_does(provider, mod
     assert f"none of the decision's models: {elsewhere}" in " ".join(found["notes"])
 
 
+@pytest.mark.full
 def test_months_of_working_days_are_covered_from_their_first_to_their_last_call(folder, tmp_path):
     """December from Tuesday the 1st at 08:03, and January, of which the 30th and 31st are a weekend: without a call, as others.
 

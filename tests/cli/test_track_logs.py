@@ -101,8 +101,9 @@ def test_calls_in_parallel_are_assumed_where_the_days_leave_room_for_them(
     assert found["months"][0]["in_parallel"] == pytest.approx(both, abs=1e-6)
 
 
-@pytest.mark.parametrize(("begun", "months", "both"), [(16, 1, 15 / 31), (0, 1, 0.25), (0, 2, 1.0)],
-                         ids=["days of one model before", "no other days", "days of one model after"])
+@pytest.mark.parametrize(("begun", "months", "both"), [
+    (16, 1, 15 / 31), (0, 1, 0.25), pytest.param(0, 2, 1.0, marks=pytest.mark.full)],
+    ids=["days of one model before", "no other days", "days of one model after"])
 def test_days_on_which_both_models_have_the_same_calls_are_in_parallel(
     begun: int, months: int, both: float, tmp_path: Path,
 ) -> None:
@@ -203,7 +204,7 @@ OFF = {"nothing": {}, "volume": {"calls": 1.3}, "price": {"usd": 1.2}, "input to
 
 
 @pytest.mark.full
-@every_row("seed", range(36))
+@every_row("seed", range(18))
 def test_what_is_off_in_a_log_is_named_with_its_size(tmp_path: Path, seed: int) -> None:
     """One to four months of days, each a few percent off, of a move that is live at once, in half a month or in one and a half;
     prices rise from one day on. What came less the forecast is what the one fact did, but for the noise."""
@@ -313,6 +314,7 @@ def test_tokens_that_cost_nothing_beside_units_that_are_owed_have_no_price_that_
     assert all(abs(effect["cash_usd"]) < 90 * UNITS_USD for effect in found["effects"])
 
 
+@pytest.mark.full
 def test_units_that_are_billed_beside_tokens_without_a_cost_leave_open_what_was_paid(tmp_path: Path) -> None:
     """A log of one's own without costs, and a report of units alone: $11,257 were on course while these went on."""
     first, log = date(2026, 12, 1), tmp_path / "log.csv"

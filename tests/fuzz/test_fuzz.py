@@ -87,7 +87,7 @@ def command_lines(draw, among: Container[tuple[str, ...]] | None = None) -> list
     return [*line, *(["--plan"] if words == ("profile", "serve") and among is None else [])]
 
 
-@examples(60)
+@examples(40)
 @given(command_lines())
 def test_whatever_is_typed(line: list[str]) -> None:
     check(line)
@@ -195,7 +195,7 @@ def test_a_table_with_anything_anywhere(data: st.DataObject, name: str) -> None:
     check([data.draw(st.sampled_from(("validate", "validate", "calibrate"))), "torn.csv"])
 
 
-@examples(25)
+@examples(15)
 @given(st.data(), st.sampled_from(("usage.csv", "log.jsonl", "trace.csv")))
 def test_a_log_with_anything_anywhere(data: st.DataObject, name: str) -> None:
     text = (CORPUS / name).read_text(encoding="utf-8")
@@ -253,7 +253,7 @@ CAPTURED = (
 """Files as their programs wrote them, and the command that reads each."""
 
 
-@examples(60)
+@examples(40)
 @given(st.data(), st.sampled_from(CAPTURED))
 def test_a_captured_file_with_anything_anywhere(data: st.DataObject, captured: tuple[str, tuple[str, ...]]) -> None:
     name, command = captured

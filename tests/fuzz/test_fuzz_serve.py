@@ -195,7 +195,7 @@ def test_a_key_is_not_sent_where_others_read_along() -> None:
     assert "with a key" not in said
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(served=servers())
 def test_whatever_a_server_says_is_measured_or_one_message(served: Any, server: HostileServer) -> None:
     profiled(server, *served)

@@ -122,7 +122,8 @@ def test_a_cost_that_is_a_text_is_not_shown(tmp_path: Path) -> None:
     assert (run.exit_code, "CANARY" in run.stderr) == (2, False)
 
 
-@pytest.mark.parametrize("column", ["Cost (ct)", "cost_in_millicents", "COST_CT"])
+@pytest.mark.parametrize("column", [
+    "Cost (ct)", *(pytest.param(column, marks=pytest.mark.full) for column in ("cost_in_millicents", "COST_CT"))])
 def test_a_column_that_is_called_a_cost_and_is_not_read_is_told(tmp_path: Path, column: str) -> None:
     """Mapped, it is in USD: 2.50 for each of two calls."""
     log = paid_log(tmp_path / "a.csv", column, "2.5", "2.5")

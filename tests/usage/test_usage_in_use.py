@@ -115,6 +115,7 @@ def test_only_a_model_that_began_or_ended_has_days_of_its_own(tmp_path: Path) ->
         assert a_day(path, model) == pytest.approx(found[model])
 
 
+@pytest.mark.full
 def test_calls_that_begin_within_a_day_leave_it_out(tmp_path: Path) -> None:
     """Calls every half hour, of the second model from a day's noon on: 48 a day over its whole days, that day aside."""
     lines = ["time,provider,model,input_tokens,output_tokens"]

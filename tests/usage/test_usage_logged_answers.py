@@ -174,7 +174,7 @@ def written(documents: list[dict[str, Any]], how: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("how", [
-    "lines", "columns", "structs", *(pytest.param(how, marks=pytest.mark.full) for how in ("a list", "cells"))])
+    "lines", "columns", *(pytest.param(how, marks=pytest.mark.full) for how in ("structs", "a list", "cells"))])
 def test_each_line_of_a_log_of_several_vendors_is_read_by_its_own_names(how: str, tmp_path: Path) -> None:
     """Uncached 600 + 200 + 600 + 600, read 400 + 3,000 + 400 + 400, written 1,000, output 4 x 100 with Gemini's thoughts.
 
@@ -215,7 +215,8 @@ def test_a_line_with_two_usages_counts_none_and_is_told(tmp_path: Path) -> None:
     assert [row["dropped"] for row in rows] == [None, "a line with several usages, none of which is told to be the call's"]
 
 
-@pytest.mark.parametrize(("exclusive", "uncached"), [(True, 200), (False, 200 - 50)])
+@pytest.mark.parametrize(("exclusive", "uncached"), [
+    pytest.param(True, 200, marks=pytest.mark.full), (False, 200 - 50)])
 def test_an_event_of_posthog_says_itself_whether_its_input_counts_what_was_cached(
     exclusive: bool, uncached: int, tmp_path: Path,
 ) -> None:

@@ -48,9 +48,9 @@ def test_sums_that_begin_one_after_the_other_by_week_or_month_need_no_column_unt
 
 
 @pytest.mark.parametrize(("times", "first", "last", "whole"), [
-    (("2026-02", "3/2026"), "2026-02-01", "2026-03-31", 59), (("Feb 2026", "March-2026"), "2026-02-01", "2026-03-31", 59),
-    (("2026-Q1", "q2 2026"), "2026-01-01", "2026-06-30", 181),
+    (("2026-02", "3/2026"), "2026-02-01", "2026-03-31", 59), (("2026-Q1", "q2 2026"), "2026-01-01", "2026-06-30", 181),
     *(pytest.param(*case, marks=pytest.mark.full) for case in (
+        (("Feb 2026", "March-2026"), "2026-02-01", "2026-03-31", 59),
         (("Sept. 2026",), "2026-09-01", "2026-09-30", 30), (("2026W53", "2027-W01"), "2026-12-28", "2027-01-10", 14),
         (("2024/02", "202403"), "2024-02-01", "2024-03-31", 60), (("2026-11",), "2026-11-01", "2026-11-24", 24),
         (("Aug-26", "Sep-26"), "2026-08-01", "2026-09-30", 61), (("10.2026", "2026.11"), "2026-10-01", "2026-11-30", 61))),
@@ -76,9 +76,9 @@ def test_names_of_months_quarters_and_weeks_are_periods_of_their_own_length(
 
 
 @pytest.mark.parametrize("cell", [
-    "2026-13", "2025-W53", "Oct-99", "Sep-25,Sep-26",
-    *(pytest.param(cell, marks=pytest.mark.full) for cell in (
-        "0/2026", "2026-Q5", "2026-W54", "26-Oct", "Oct 26", "Octo 2026", "Q3", "202613", "Oct-19", "Jul-25,Aug-21")),
+    "2026-13", "2025-W53", *(pytest.param(cell, marks=pytest.mark.full) for cell in (
+        "Oct-99", "Sep-25,Sep-26", "0/2026", "2026-Q5", "2026-W54", "26-Oct", "Oct 26", "Octo 2026", "Q3", "202613", "Oct-19",
+        "Jul-25,Aug-21")),
 ])  # fmt: skip
 def test_what_names_no_period_is_none_and_its_column_and_cell_are_told(tmp_path: Path, cell: str) -> None:
     """Of two days of September, or two that four years would lie between, neither is a month."""

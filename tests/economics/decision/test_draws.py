@@ -118,6 +118,7 @@ def test_a_draw_that_misses_the_bar_returns_minus_the_set_up_and_the_way_back() 
     assert (found.npv[CHEAPER][~missed] > 0).all()
 
 
+@pytest.mark.full
 def test_every_option_of_the_bundled_scenario_is_drawn() -> None:
     kinds = {id.partition(":")[0] for id in bundled()[2]}
     assert kinds >= {

@@ -158,6 +158,7 @@ def test_json_refuses_a_nan() -> None:
         as_json(replace(c, options=(replace(c.options[0], npv_usd=math.nan), *c.options[1:])))
 
 
+@pytest.mark.full
 def test_json_without_draws_has_no_chances() -> None:
     body = as_json(answer("draws=0"))
     assert body["drivers"] == []
@@ -301,6 +302,7 @@ def test_without_draws_nothing_goes_by_means_and_chances() -> None:
     assert "UNLESS goes by means and chances" in " ".join(comparison_text(answer("draws=64"), (), full=True).split())
 
 
+@pytest.mark.full
 def test_what_could_be_measured_shows_cost_worth_and_net() -> None:
     c = answer("draws=64", "quality.usd_per_error=0.2")
     part = " ".join(comparison_text(c, (), full=True).split("What could be measured")[1].split())

@@ -285,6 +285,7 @@ def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
     assert "THEN" not in text
 
 
+@pytest.mark.full
 def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_comes_first() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("6_")))
     assert c.verdict.first_move == "cache-batch"
@@ -810,6 +811,7 @@ def test_every_option_that_a_template_s_screen_names_keeps_its_row(name: str) ->
     assert ("; not tested" in not_yet) == (not max(rented, key=lambda o: value(o, v.counts)).tested)
 
 
+@pytest.mark.full
 def test_without_draws_no_mean_no_chance_and_no_percentile_is_told() -> None:
     """The central values are all there is; a mean month is one of months, not of draws."""
     for c in (apis("draws=0"), compare(resolve(check_scenario({**parse_yaml(template("agent"), "agent"), "draws": 0})).case)):
@@ -875,6 +877,7 @@ def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_
     assert any(row.split("  ")[1].startswith(o.label[:4]) for row in rows(shown(c)))
 
 
+@pytest.mark.full
 def test_cards_that_are_owned_are_not_told_as_rented() -> None:
     """Of what they would fetch nothing is said, or that it is nothing: the vendor is one's own all the same."""
     c = answer("own_hardware.cards={A100-80GB-SXM: 2}", "own_hardware.resale_usd_per_gpu=0", "candidates.own_hardware=true",
@@ -937,7 +940,9 @@ def with_bar(name: str, bar: float, **more: Any) -> dict[str, Any]:
     return {**made, **more, "quality": {**made["quality"], "bar": bar}}
 
 
-@pytest.mark.parametrize(("name", "bar"), [("classification", 0.9), ("extraction", 0.92), ("generation", 0.85)])
+@pytest.mark.parametrize(("name", "bar"), [
+    ("classification", 0.9),
+    *(pytest.param(*case, marks=pytest.mark.full) for case in (("extraction", 0.92), ("generation", 0.85)))])
 def test_not_yet_names_an_option_of_ones_own_that_is_assumed_to_reach_the_bar(name: str, bar: float) -> None:
     """The base models are assumed 13.5% to 27% wrong, and cost less cash for want of training; the adapters are as today's."""
     c = compare(resolve(check_scenario({**with_bar(name, bar), "draws": 0})).case)
@@ -1810,7 +1815,8 @@ def test_staying_says_when_a_growing_volume_makes_another_option_save() -> None:
     assert (steady.verdict.leader, steady.start) == ("stay", None)
 
 
-@pytest.mark.parametrize(("low", "high", "waits_longer"), [(1.0, 6.0, True), (2.9, 10.0, False)])
+@pytest.mark.parametrize(("low", "high", "waits_longer"), [
+    pytest.param(1.0, 6.0, True, marks=pytest.mark.full), (2.9, 10.0, False)])
 def test_over_the_draws_a_start_three_months_earlier_or_later_saves_less_on_average(
     low: float, high: float, *, waits_longer: bool
 ) -> None:

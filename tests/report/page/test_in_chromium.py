@@ -99,8 +99,8 @@ def axe() -> object:
     return pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
 
 
-@pytest.mark.parametrize("report", REPORTS)
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "report"), [
+    *(("light", name) for name in REPORTS), *(("dark", name) for name in REPORTS if name != "redacted")])  # of the same colours
 def test_axe_finds_no_fault(report: str, theme: str, pages, browser, tmp_path: Path) -> None:
     """With everything unfolded; the page's own policy is taken off, since it would keep axe out too."""
     bare = tmp_path / "bare.html"

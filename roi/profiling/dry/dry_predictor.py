@@ -113,14 +113,16 @@ def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) 
         return Prediction(allocated, low, high)
     context, least, most = _context(run, overhead)
     closed = training_memory(run.model, run.plan, run.gpu, overhead.slack[0], context)
+    room = np.inf if run.gpu is None else max(run.gpu.memory_bytes - context, allocated)
     if run.plan.sharding == "none":
-        room = np.inf if run.gpu is None else max(run.gpu.memory_bytes - context, allocated)
         replayed, unit = peaks.reserved * share, float(closed.loose_bytes)
         over = replayed_range(allocated, replayed, unit)[2]
         reserved, under, _ = replayed_range(allocated, float(given_back(replayed, closed.stranded_bytes, room)), unit)
-    else:  # the central figure is no more than the card has, as the closed form's
+    else:
         scale = allocated / float(closed.peak_allocated_bytes)
         reserved, under, over = (scale * x for x in (float(closed.reserved_bytes), *reserved_range(closed, overhead)[1:]))
+        reserved = min(reserved, float(room))
+        under = min(under, reserved)
     if EMPTIED_CACHE in marks:
         reserved, under = allocated, low
     if run.memory_kind == "reserved":

@@ -152,13 +152,17 @@ def _live_in(o: OptionResult) -> str:
 
 
 def _later(c: Comparison) -> list[str]:
-    """When the leading option had better be live, why, and of when its figures are; empty where as soon as it can is best."""
+    """When the leading option had better be live, and why; empty where as soon as it can is best.
+
+    Beside what is to be measured first, which waits anyway, also of when its figures are.
+    """
     if c.better_later is None:
         return []
     months, gain = c.better_later
     live, why = c.leader.months_to_live + months, why_later(c, c.verdict.leader, months, c.verdict.counts)
     soonest = f"in {number_of(c.leader.months_to_live, 'month')}" if c.leader.months_to_live >= SOON else "at once"
-    return [f"Better live in {number_of(live, 'month')}: central NPV +{short_usd(gain)}{why}. All figures: live {soonest}."]
+    of_then = "" if c.verdict.measure_first is None else f" The figures are of it live {soonest}."
+    return [f"Better live in {number_of(live, 'month')}: central NPV +{short_usd(gain)}{why}.{of_then}"]
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

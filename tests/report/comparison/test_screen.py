@@ -1635,7 +1635,11 @@ def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> Non
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
     assert f"central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
-    assert f"2027-05-15. All figures: live {'at once' if start < 1 else f'in {start:g} month'}" in flat(c)
+    first = Experiment(kind="evaluate", option=LUNA, cost_usd=250.0, months=0.25, worth_usd=9e3, net_usd=8e3,
+                       first_net_usd=12e3, evppi_usd=1e4, error_usd=1e2, items=300)
+    measured = flat(replace(c, verdict=replace(c.verdict, measure_first=first)))
+    assert "2027-05-15. The figures are of it live at once." in measured
+    assert "The figures are of it" not in flat(c)
     later = f"Better live in {start + best:g} months: "
     assert flat(c).index("Change to gpt-6-luna") < flat(c).index(later)
     much = flat(replace(c, better_later=(best, 0.06 * npvs[0])))  # more than 5% of what it brings

@@ -23,6 +23,7 @@ from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.starts import Start, better_later, spared_by_waiting, when_to_start
 from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import Curves
+from roi.economics.decision.turning.elsewhere import Stood
 from roi.economics.decision.turning.error_price import turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
@@ -110,13 +111,17 @@ class Comparison:
         return 0.0 if self.verdict.leader == "stay" else value(self.leader, self.verdict.counts)
 
     def leader_at(self, values: Mapping[str, float], *, like: str | None = None) -> str:
-        """Id of the option that the figures would recommend were these facts the numbers, of those that may be recommended.
+        """Id of the option that the figures would recommend were these facts the numbers, as `stood_at` says."""
+        return self.stood_at(values, like=like).leaders[0]
+
+    def stood_at(self, values: Mapping[str, float], *, like: str | None = None) -> Stood:
+        """How options would stand were these facts the numbers, of those that may be recommended, in the draws of the case.
 
         Facts that the case does not hold are `like` another.
         """
         facts = {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
-        return self._other_leaders.stood_with(facts, math.inf).leaders[0]
+        return self._other_leaders.stood_with(facts, math.inf)
 
     @cached_property
     def _other_leaders(self) -> OtherLeaders:

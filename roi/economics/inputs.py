@@ -293,6 +293,11 @@ class Option:
     api: Api | None = None
     life_first: Annotated[Number | None, At("vendors.{vendor}.first_end_months")] = None
     life_every: Annotated[Number | None, At("vendors.{vendor}.life_months")] = None
+    todays_end: Annotated[Number | None, At("vendors.{today}.first_end_months")] = None
+    todays_life: Annotated[Number | None, At("vendors.{today}.life_months")] = None
+    """First end of the model in use today, and months between those of its successors; None where its vendor ends none."""
+    is_successor: bool = False
+    """True where it is the model that the vendor suggests in the place of today's: the change is that migration."""
     retires_on: Annotated[str | None, At("vendors.{vendor}.retires_on")] = None
     """Day on which the vendor has announced that the model ends."""
     own_price_ratio: Annotated[Number, At("vendors.{vendor}.successor_price_ratio")] = 1.0
@@ -349,6 +354,30 @@ class Option:
     autoscale_floor: Annotated[int, At("serving.autoscale_floor")] = 1
     startup_hours: Annotated[float, At("serving.startup_hours")] = 0.0
     billing_hours: Annotated[float, At("serving.billing_hours", absent=0.0)] = 0.0
+
+    @property
+    def asks_today(self) -> bool:
+        """True where today's model answers some requests once the option serves alone, or answers them all as today."""
+        hands_on = self.kind == "cascade" or bool(np.any(np.asanyarray(self.escalated) > 0))
+        to = {id.partition(":")[0] for id in (self.spills_to, self.long_to, self.escalates_to if hands_on else None) if id}
+        return self.same_model or not to.isdisjoint(KEEPS_MODEL | LEVERS)  # an id begins with its kind
+
+    @property
+    def months_kept(self) -> Number:
+        """Months until today's model is no longer paid: live and in parallel, but where it is left no longer than it lives.
+
+        Beside a model that is switched off nothing runs in parallel, and nobody moves to its successor for the days that are
+        left. Where it ends before the option is live, its successor runs beside that as it would have; but where the option is
+        that successor, there is no other. In draws each row by its own end.
+        """
+        whole, end, every = self.months_to_live + self.months_in_parallel, self.todays_end, self.todays_life
+        if self.asks_today or end is None or every is None:
+            return whole
+        if not self.is_successor:
+            end = end + np.maximum(np.ceil((self.months_to_live - end) / every), 0.0) * every
+        if type(end) is np.ndarray and (end >= whole).all():
+            return whole  # alike in all draws
+        return np.minimum(whole, np.maximum(end, self.months_to_live))
 
     @property
     def self_hosted(self) -> bool:

@@ -88,7 +88,9 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
 
     told = ("kind", "system", "group", "vendor", "end_to_end")
     kind, system, group, vendor, whole = (values.get(own(field)) for field in told)
-    names = {"option": id, "system": system, "group": group, "vendor": vendor, "kind": kind,
+    seats = values.get(path_of(Provisioned, "seats", option="stay"))  # of a product, which goes on
+    today = None if seats else values.get(path_of(Option, "vendor", option="stay"))
+    names = {"option": id, "system": system, "group": group, "vendor": vendor, "kind": kind, "today": today,
              "method": str(system).rpartition("+")[2]}
     known: dict[str, object] = {} if vendor is not None else {"own_price_ratio": 1.0}
     if kind in PLAIN:
@@ -116,6 +118,7 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
         platform_usd=sum(platform, 0.0) if facts.platform else 0.0,
         api=_api(values, names, facts, batch),
         provisioned=_provisioned(values, "stay" if id in LEVERS else id),
+        is_successor=facts.suggested is not None and vendor == f"{str(today).partition('/')[0]}/{facts.suggested}",
         plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
         hardware=_read(Hardware, values, names) if facts.owned else None, costs=_costs(values, id, str(kind)),
         own_facts={name: path for name in OWN for path in (f"kinds.{kind}.{name}", f"options.{id}.{name}") if path in values},

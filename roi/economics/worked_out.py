@@ -23,7 +23,7 @@ class BillFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class OptionFacts:
-    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, and `Api.batch_share` and `tier`."""
+    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, and `Api.batch_share` and `tier`."""
 
     platform: Annotated[bool, At("options.{option}.platform")]
     """True where the user runs the servers, and pays for what stands around them."""
@@ -43,6 +43,8 @@ class OptionFacts:
     """True where as much goes through batch as at the incumbent today."""
     base: Annotated[str | None, At("options.{option}.base")]
     """The system whose tokens hold where its own has no such fact."""
+    suggested: Annotated[str | None, At("vendors.{today}.successor")]
+    """What the vendor of today's model suggests in its place."""
     tier_today: Annotated[Number, At("vendors.{vendor}.tier_price_ratio", absent=1.0)]
     """Price outside batch over the standard one, in the tiers that today's calls go through but for a flexible one."""
     flexible_today: Annotated[Number, At("vendors.{vendor}.flexible.share", absent=0.0)]

@@ -24,6 +24,7 @@ from roi.economics.decision.second_move import SecondMove, find_second_move
 from roi.economics.decision.starts import Start, better_later, spared_by_waiting, when_to_start
 from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import Curves
+from roi.economics.decision.turning.elsewhere import Stood
 from roi.economics.decision.turning.error_price import USD_PER_ERROR, turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
@@ -33,7 +34,7 @@ from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
 from roi.economics.inputs import Shared, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.facts.case import Case
-from roi.facts.fact import Basis
+from roi.facts.fact import Basis, Fact
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,19 @@ class Comparison:
         return 0.0 if self.verdict.leader == "stay" else value(self.leader, self.verdict.counts)
 
     def leader_at(self, values: Mapping[str, float], *, like: str | None = None) -> str:
-        """Id of the option that the figures would recommend were these facts the numbers, of those that may be recommended.
+        """Id of the option that the figures would recommend were these facts the numbers, as `stood_at` says."""
+        return self._other_leaders.leader_with(self._with(values, like))
+
+    def stood_at(self, values: Mapping[str, float], *, like: str | None = None) -> Stood:
+        """How options would stand were these facts the numbers, of those that may be recommended, in the draws of the case.
 
         Facts that the case does not hold are `like` another.
         """
-        facts = {path: self.case[path if path in self.case else like or path].model_copy(
+        return self._other_leaders.stood_with(self._with(values, like), math.inf)
+
+    def _with(self, values: Mapping[str, float], like: str | None) -> dict[str, Fact]:
+        return {path: self.case[path if path in self.case else like or path].model_copy(
             update={"value": value, "low": None, "high": None}) for path, value in values.items()}
-        return self._other_leaders.leader_with(facts)
 
     def stands_at_price(self, usd_per_error: float) -> bool:
         """True where today's option is recommended at this price of a wrong answer, luck of the draws aside, all else as today.

@@ -216,7 +216,8 @@ def once_moved(shared: Shared, options: Mapping[str, Option], to: str) -> tuple[
     """
     used = options[to]
     spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
-    found = {id: replace(o, months_to_live=np.maximum(o.months_to_live, used.months_to_live)) for id, o in options.items()}
+    found = {id: replace(o, months_to_live=np.maximum(o.months_to_live, used.months_to_live), todays_end=used.life_first,
+                         todays_life=used.life_every, is_successor=False) for id, o in options.items()}
     found["stay"] = replace(used, id="stay", kind="stay", months_to_live=0.0, months_in_parallel=0.0, costs=spent)
     factor = shared.price_factor if used.same_model else 1.0
     return replace(shared, commitment_usd=0.0, price_factor=factor, may_stay=True), found
@@ -224,7 +225,7 @@ def once_moved(shared: Shared, options: Mapping[str, Option], to: str) -> tuple[
 
 def alone_from(option: Option, horizon: int) -> int:
     """The first month, from 0, that the option serves alone all through; the last one where the horizon ends before."""
-    return min(int(np.ceil(np.max(option.months_to_live + option.months_in_parallel))), horizon - 1)
+    return min(int(np.ceil(np.max(option.months_kept))), horizon - 1)
 
 
 def replicas_owned(plan: Plan) -> float:

@@ -76,7 +76,7 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
             ended = f"live after {live:g} month{'' if live == 1.0 else 's'}, when the horizon of {shared.horizon} is over"
             ended += "; 0 under timing.months_to_live where a job that is done once waits for it" * (shared.horizon == 1)
             return replace(option, infeasible=ended)
-        if not shared.may_stay and option.kind != "stay" and _asks_today(option):
+        if not shared.may_stay and option.kind != "stay" and option.asks_today:
             return replace(option, infeasible="it goes on asking today's model, which may not stay (incumbent.may_stay)")
         if option.trains and failed is not None:
             return replace(option, infeasible=FAILED + failed)
@@ -86,12 +86,6 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
         return replace(option, below_bar=True, infeasible=f"quality {score:.3f} is below the bar of {shared.quality_bar:.3f}")
 
     return {id: ruled(option) for id, option in options.items()}
-
-
-def _asks_today(option: Option) -> bool:
-    """True where today's model answers some requests of the option."""
-    hands_on = option.kind == "cascade" or bool(np.any(np.asarray(option.escalated) > 0))
-    return option.same_model or "stay" in {option.spills_to, option.long_to} or (hands_on and option.escalates_to == "stay")
 
 
 def as_measured(option: Option) -> Option:

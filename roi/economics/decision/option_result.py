@@ -213,6 +213,8 @@ class OptionResult:
     """What one month of delay costs at present value, USD."""
     months_to_live: float
     """Months until it serves; the incumbent is paid until then."""
+    months_in_parallel: float
+    """Months for which both are paid after that: as stated, but no longer than today's model lives."""
     npv_p10_p50_p90: Triple | None
     """NPV against staying that 10%, 50% and 90% of the draws stay below, USD: bad, middle and good end; None without draws."""
     cash_npv_p10_p50_p90: Triple | None
@@ -313,6 +315,7 @@ def option_result(
         payback_cash_months=float(payback(float(cash_first), cash_saving)),
         usd_per_request=pv / served, usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
         delay_usd=delay_usd, months_to_live=float(option.months_to_live),
+        months_in_parallel=float(option.months_kept - option.months_to_live),
         npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None,
         cash_npv_p10_p50_p90=percentiles(cash) if cash is not None else None, payback_p10_p50_p90=paid,
         probability_best=chance, probability_npv_positive=positive, probability_cash_positive=in_cash,

@@ -190,8 +190,14 @@ def month_shares(shared: Shared, option: Option) -> tuple[Share, Share]:
 
     Options of a group go live in the same months, so each is worked out once.
     """
-    when = option.months_to_live, option.months_in_parallel
-    return live_months(shared, when[0]), shared.once_for("kept", when, lambda: incumbent_share(*when, shared.horizon))
+    live, until = option.months_to_live, _kept(shared, option)
+    return live_months(shared, live), shared.once_for("kept", (until,), lambda: incumbent_share(until, 0.0, shared.horizon))
+
+
+def _kept(shared: Shared, option: Option) -> Number:
+    """`Option.months_kept`, worked out once for all options that are live and leave the incumbent alike."""
+    when = option.months_to_live, option.months_in_parallel, option.todays_end, option.todays_life
+    return shared.once_for(f"kept until, {option.asks_today}, {option.is_successor}", when, lambda: option.months_kept)
 
 
 def _sold(option: Option) -> bool:
@@ -310,7 +316,7 @@ def _incumbent_lines(
         lines += unit_lines(shared, stay.option, stay.option, kept, LineKind.INCUMBENT)
     lines += owed_units(shared, stay.option, kept, own if option.same_model else [])
     also_billed = [*lines, *(h.line for h in handed if _same_provider(h.to.option, stay.option))]
-    if left is not None:
+    if left is not None and (option.asks_today or not option.is_successor):
         lines += migration_line(shared, stay.option, until=left)
     return lines + incumbent_commitment(shared, own if _same_provider(option, stay.option) else [], also_billed)
 
@@ -319,8 +325,7 @@ def _left_after(shared: Shared, option: Option, handed: Sequence[_Handed]) -> Nu
     """Months after which today's model is no longer used, infinite where some go to it; None where it answers all."""
     if option.same_model:
         return None
-    to_live, parallel = option.months_to_live, option.months_in_parallel
-    left: Number = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
+    left = _kept(shared, option)
     for h in (each for each in handed if each.to_incumbent):  # in draws that escalate nothing it is not kept
         some = some_draws(h.fraction) if h.escalated else None
         left = np.inf if some is None else np.where(some, np.inf, left)

@@ -30,7 +30,7 @@ def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dic
     handing = option.spills_to is not None or option.long_to is not None
     if option.kind == "stay" or option.same_model or handing or all(s is None for s in shares):
         return moved
-    to_live, parallel = (float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel))
+    to_live, parallel = (float(np.mean(x)) for x in (option.months_to_live, option.months_kept - option.months_to_live))
     handed = float(np.mean(option.escalated))
     planned_parallel, alone_from = parallel, to_live + parallel
     told, found, beside = (np.full(len(came), x) for x in (handed, to_live, parallel))
@@ -57,7 +57,7 @@ def routing(options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dic
     seen = {ROUTING: told, LIVE: found} if handed > 0 else {ROUTING: found}
     planned = {ROUTING: handed, LIVE: to_live} if handed > 0 else {ROUTING: to_live}
     if np.any(beside != beside[0]) or parallel != planned_parallel:
-        moved[PARALLEL] = (beside / planned_parallel)[:, None]
+        moved[PARALLEL] = (beside / float(np.mean(option.months_in_parallel)))[:, None]
     return moved | {name: x[:, None] for name, x in seen.items() if np.any(x != planned[name])}
 
 

@@ -197,14 +197,14 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     owing = ((UNUSED - {LineKind.OWN_COMMITMENT}, f"commitment still owed{owed_until(c, o)}"),
              ({LineKind.OWN_COMMITMENT}, "committed to its vendor beyond the bill"))
     for kinds, told in owing:
-        unused = sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in kinds)
+        unused = sum(mean_from(line, alone_from(o)) for line in o.lines if line.kind in kinds)
         parts += [f"{usd(unused)} of it {told}"] if unused >= 1.0 else []
     if sold := resale(c, o):
         parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
     if assumed := _mostly_assumed(c, o):
         parts.append(f"{usd(assumed[0])} of it {assumed[1]}, assumed")
     owed = f" ({'; '.join(parts)})" if parts else ""
-    start = alone_from(c, o)
+    start = alone_from(o)
     now = _of_staying(c, start, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
     cash_now, cash_then = f"{usd(o.staying_cash_monthly_usd)}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
     since = "" if start == compared_from(c) else f" (from month {start + 1})"
@@ -227,7 +227,7 @@ def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
 
 def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
     """What is more than half of an option's cash, USD a month, where nobody stated what it rests on; rent with its spares."""
-    start = alone_from(c, o)
+    start = alone_from(o)
     named = [("forced migrations" if line.kind in MIGRATIONS else line.name.removesuffix(", redundancy"), line)
              for line in o.lines if line.cash]
     sums = {part: sum(mean_from(line, start) for name, line in named if name == part)
@@ -245,7 +245,7 @@ def _own_cards(c: Comparison, o: OptionResult) -> str:
 
 def resale(c: Comparison, o: OptionResult) -> float:
     """What cards that are bought fetch in the months of the option's cash, USD a month."""
-    return -sum(min(mean_from(line, alone_from(c, o)), 0.0) for line in o.lines if line.cash and line.kind is LineKind.HARDWARE)
+    return -sum(min(mean_from(line, alone_from(o)), 0.0) for line in o.lines if line.cash and line.kind is LineKind.HARDWARE)
 
 
 def _of_staying(c: Comparison, start: int, *, month_1: bool = True) -> str:
@@ -272,7 +272,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
         return f"Wrong answers {percent(before)}, as today{either_way(c, o)}{drawn_apart}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
     if c.thresholds is not None:
-        month = float(np.mean(requests_by_month(c.thresholds.curves.shared)[alone_from(c, o):]))
+        month = float(np.mean(requests_by_month(c.thresholds.curves.shared)[alone_from(o):]))
     dearer = o.errors_monthly_usd - o.staying_errors_monthly_usd
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
@@ -378,6 +378,6 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(c, o)
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
-    cash = f"cash {usd(cash_from(after, alone_from(c, o)))} -> {usd(o.cash_monthly_usd)} a month{sold}"
+    cash = f"cash {usd(cash_from(after, alone_from(o)))} -> {usd(o.cash_monthly_usd)} a month{sold}"
     return (f"Over {after.label}{reached}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")

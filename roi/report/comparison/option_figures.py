@@ -6,6 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import LineResult, OptionResult, Triple
 from roi.economics.decision.recommendation import value
 from roi.economics.inputs import Option, Shared, path_of, places
+from roi.economics.lines.calendar import EXACT
 from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.reading import read_shared
 from roi.facts.fact import Basis, guessed
@@ -121,10 +122,9 @@ def gpu_count(number: float) -> str:
     return f"{number:,.0f}" if number >= 1.0 and number == round(number) else figure(number)
 
 
-def alone_from(c: Comparison, o: OptionResult) -> int:
+def alone_from(o: OptionResult) -> int:
     """The first month in which the option serves alone, counted from 0."""
-    parallel = case_number(c.case, own_path(c, o, "months_in_parallel"))
-    return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
+    return min(math.ceil(o.months_to_live + o.months_in_parallel - EXACT), len(o.monthly_usd) - 1)
 
 
 def own_path(c: Comparison, o: OptionResult, name: str) -> str:
@@ -142,7 +142,7 @@ def compared_with(c: Comparison) -> OptionResult | None:
 def compared_from(c: Comparison) -> int:
     """The month, counted from 0, from which on staying is compared with that option."""
     beside = compared_with(c)
-    return 0 if beside is None else alone_from(c, beside)
+    return 0 if beside is None else alone_from(beside)
 
 
 def mean_from(line: LineResult, start: int) -> float:

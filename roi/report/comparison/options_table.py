@@ -13,6 +13,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import InfeasibleOption, LineResult, OptionResult
 from roi.economics.decision.recommendation import value
 from roi.economics.inputs import places
+from roi.economics.lines.calendar import EXACT
 from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.economics.price_list import Api
 from roi.errors import InputError, UnknownName, nearest
@@ -162,7 +163,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
             return [Heading(f"{barred.label} ({id}), {kind}: not possible"), Paragraph(barred.reason)]
     o = option_of(c, id)
     horizon = len(o.monthly_usd)
-    beside, start = (compared_with(c), compared_from(c)) if o.id == "stay" else (o, alone_from(c, o))
+    beside, start = (compared_with(c), compared_from(c)) if o.id == "stay" else (o, alone_from(o))
     money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
     rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
     no_cash = [line.upfront_usd + sum(line.monthly_usd) for line in o.lines if not line.cash]
@@ -176,9 +177,10 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     later += "".join(f" {dearer(c, ahead)}, announced: counted in /month and in all." for ahead in announced(c, o.id))
     when = "" if beside is None else f", when {'it' if beside is o else beside.label} serves alone"
     if beside is o and o.months_to_live:
-        both = case_number(c.case, own_path(c, o, "months_in_parallel"))
+        both = o.months_in_parallel
+        ends = ", until today's model ends" * (both < case_number(c.case, own_path(c, o, "months_in_parallel")) - EXACT)
         months = f"{figure(o.months_to_live)} month{'s' * (o.months_to_live != 1)}"
-        when += f" (live after {months}{f', {figure(both)} in parallel' if both else ''})"
+        when += f" (live after {months}{f', {figure(both)} in parallel' if both or ends else ''}{ends})"
     bases = dict.fromkeys(Basis(line.basis) for line in o.lines if line.upfront_usd or any(line.monthly_usd))
     legend = ", ".join(f"{MARKS[basis]} {basis.value}" for basis in bases)
     heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{number_of(horizon, 'month')}\n{money.unit}")

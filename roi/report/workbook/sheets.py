@@ -164,9 +164,8 @@ def at_ends(model: Model, line: Line) -> list[Node]:
 
 
 def starts(model: Model, option: Option) -> Node:
-    """Months to live and in parallel, together."""
-    both = (np.asarray(x).reshape(-1)[0] for x in (option.months_to_live, option.months_in_parallel))
-    return model.trace.make("+", *both)
+    """Months until it serves alone."""
+    return model.trace.const(np.asarray(option.months_kept).reshape(-1)[0])
 
 
 def named(model: Model) -> Iterator[tuple[str, list[Node]]]:

@@ -11,7 +11,6 @@ import numpy as np
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.inputs import places as places_of
 from roi.economics.lines.calendar import EXACT
-from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.paid_units import Provisioned
 from roi.economics.price_list import Api
 from roi.economics.worked_out import ErrorRate, OptionFacts
@@ -71,15 +70,14 @@ def add_option(
     if vendor is None:
         return
     sheet.state(path("vendor"), vendor, "roi")
-    if kind in KEEPS_MODEL:
-        return
     names = {"vendor": vendor, "group": group}
-    day = sheet.facts.get(path_of(Option, "retires_on", **names))
-    end = sheet.facts[path_of(Option, "life_first", **names)].number()
+    day, end = (sheet.facts.get(path_of(Option, name, **names)) for name in ("retires_on", "life_first"))
     places = (at.format_map({**names, "option": id, "kind": kind}) for at in places_of(Option)["months_to_live"].paths)
     live = next(sheet.facts[place].number() for place in places if place in sheet.facts)
-    if day is not None and end < live:  # its successor may be an option
-        sheet.state(path("infeasible"), f"ends on {day.value}, before it could be live (month {live:g})", day.source)
+    if end is None or (day is None and not end.source.endswith("ends_in_months")) or end.number() >= live:
+        return
+    when = f"in {end.number():g} months" if day is None else f"on {day.value}"  # its successor may be an option
+    sheet.state(path("infeasible"), f"ends {when}, before it could be live (month {live:g})", end.source)
 
 
 def add_price(

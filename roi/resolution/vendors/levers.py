@@ -59,16 +59,16 @@ def add_cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str,
     ways = [("cache-batch", " + ".join(new) or "cache + batch", not off)]
     if len(new) > 1:
         ways += [("cache-batch:cache", switched, not off), ("cache-batch:batch", "batch", i.uses_cache)]
-    for id, words, on in ways:
-        add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, {words}", i.model, "cache_batch", vendor)
-        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms,
-                  cache_as_today=i.uses_cache and on)
-        sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache" or bool(late), "roi")
     if not new:
         cache = why or "its cache is on already"
         batch = ("its batch price is on already" if value_of(i.batch_share) > 0 else late if waits and late else
                  "no more can wait at a batch price" if i.flexible_tier is None else "what can wait is in its flexible tier")
         sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
+    for id, words, on in ways:
+        add_option(sheet, id, "cache-batch", f"{_by_the_token(s)}, {words}", i.model, "cache_batch", vendor)
+        add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms,
+                  cache_as_today=i.uses_cache and on)
+        sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache" or bool(late), "roi")
     least = (price.cache_minimum_tokens or 0) if terms.minimum is None else terms.minimum
     if saved_by_padding(s, price, least):
         id, base = PADDED, tuned(i.model, "padded")

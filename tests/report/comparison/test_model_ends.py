@@ -8,8 +8,10 @@ import pytest
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import ScenarioError, UnknownName
 from roi.report.comparison.screen import comparison_text
+from roi.report.layout.wording import short_usd
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, parse_yaml
+from roi.units import whole_percent
 
 VENDOR = """
 as_of: 2026-11-29
@@ -42,14 +44,33 @@ def test_the_advice_at_the_price_of_what_the_vendor_suggests_stands_beside_its_e
     assert c.verdict.leader == TUNED
     assert c.case["vendors.openai/gpt-4.1.suggested_price_ratio"].number() == pytest.approx(
         (1500 * 0.1 + 200 * 0.5) / (1500 * 2 + 200 * 8), rel=0.01)
-    assert ("! openai/gpt-4.1 ends on 2027-01-14: a move is due in any case; to gpt-6-luna (candidates.api_models compares"
-            " it), as its vendor suggests, at 0.0543 x the price, the advice is to stay until then !") in text
-    compared = told(("candidates: {", "candidates: {api_models: [openai/gpt-6-luna], "))[1]
-    assert "to gpt-6-luna, as its vendor suggests, at" in compared
-    followed, after = told(("model: gpt-4.1}", "model: gpt-4.1, successor_price_ratio: 0.0543}"))
+    line = re.search(r"! openai/gpt-4\.1 ends on 2027-01-14: a move is due in any case\. Its vendor suggests gpt-6-luna: were"
+                     r" staying to go on with that at 0\.0543 x the price \(incumbent\.successor_price_ratio\),"
+                     r" gpt-4\.1-mini tuned @ azure has a mean NPV of (-\$[\d,]+k) and beats staying in (\S+) of the draws, and"
+                     r" the advice is to stay until then; name openai/gpt-6-luna in candidates\.api_models to compare it !", text)
+    assert line is not None
+    assert "candidates.api_models" not in told(("candidates: {", "candidates: {api_models: [openai/gpt-6-luna], "))[1]
+    ratio = c.case["vendors.openai/gpt-4.1.suggested_price_ratio"].number()
+    followed, after = told(("model: gpt-4.1}", f"model: gpt-4.1, successor_price_ratio: {ratio}}}"))
+    option = next(o for o in followed.options if o.id == TUNED)
+    assert (line[1], line[2]) == (short_usd(option.expected_npv_usd), whole_percent(option.probability_npv_positive or 0.0))
     assert followed.verdict.leader == "stay"
     assert "counted at 0.0543 x its price today; its vendor suggests gpt-6-luna" in after
     assert "the advice is" not in after.partition("DO NOW")[0]
+
+
+def test_what_the_vendor_suggests_is_told_beside_a_move_that_keeps_the_model_too() -> None:
+    """Batch of gpt-4.1 ends with it: that gpt-6-luna comes then is told as long as nobody compares it, and the end does."""
+    batch = (("200}", "200, can_wait_share: 0.9}"), ("candidates: {vendor_tuned: [azure/gpt-4.1-mini]}", "candidates: {}"))
+    c, text = told(*batch)
+    assert c.verdict.leader == "cache-batch"
+    above = text.partition("DO NOW")[0]
+    assert re.search(r"Its vendor suggests gpt-6-luna: were staying .*, gpt-4\.1, batch has a mean NPV of \$[\d,k]+ and beats"
+                     r" staying in .* of the draws, and the advice is the same; name openai/gpt-6-luna in", above)
+    named = told(batch[0], (batch[1][0], "candidates: {api_models: [openai/gpt-6-luna]}"))[1]
+    stated = told(*batch, ("model: gpt-4.1}", "model: gpt-4.1, successor_price_ratio: 0.5}"))[1]
+    later = told(*batch, ("draws: 256", "draws: 256\nhorizon_months: 1"))[1]
+    assert not any("a move is due in any case" in each for each in (named, stated, later))
 
 
 def test_what_the_vendor_suggests_errs_there_as_often_as_it_was_scored_here() -> None:
@@ -59,7 +80,7 @@ def test_what_the_vendor_suggests_errs_there_as_often_as_it_was_scored_here() ->
     compared = "candidates: {", "candidates: {api_models: [openai/gpt-6-luna], "
     scored = ("scores: {", "scores: {gpt-6-luna: {value: 0.885, items: 600}, "), compared
     c, text = told(*scored)
-    found = re.search(r"to gpt-6-luna, as its vendor suggests, at ([\d.]+) x the price and ([\d.]+) x the wrong answers, the"
+    found = re.search(r"were staying to go on with that at ([\d.]+) x the price and ([\d.]+) x the wrong answers .*the"
                       r" advice is (to stay until then|the same)", text)
     assert found is not None
     assert float(found[2]) == pytest.approx(69.5 / 48.5, rel=0.005)
@@ -73,7 +94,7 @@ def test_an_end_that_is_stated_in_the_place_of_an_announced_one_is_told() -> Non
     assert c.case["vendors.openai/gpt-4.1.announced_end"].value == "2027-01-14"
     assert "! openai/gpt-4.1 ends on 2027-01-14 as its vendor says; here counts the end that is stated !" in text
     assert "its vendor says" not in told()[1]
-    assert "ends in 30 months: a move is due in any case; to gpt-6-luna (candidates.api_models compares it)" in text
+    assert "ends in 30 months: a move is due in any case. Its vendor suggests gpt-6-luna: were staying" in text
     assert "no successor is known" not in text
 
 

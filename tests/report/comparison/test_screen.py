@@ -332,7 +332,7 @@ def test_cash_a_month_of_bought_cards_says_what_they_fetch_at_the_end() -> None:
                "workload.requests_per_day=3000000", "draws=64", "quality.scores={gpt-6-sol: 0.92, qwen3-8b+lora: 0.92}")
     own, rented = (next(o for o in c.options if o.id.startswith(kind) and o.tested) for kind in ("own-hard", "self-hosted-ad"))
     (sold,) = (line for line in own.lines if line.name == "hardware, resale")
-    each = -sum(sold.monthly_usd) / (36 - alone_from(c, own))
+    each = -sum(sold.monthly_usd) / (36 - alone_from(own))
     assert each > 1.0
     bought, rents = (flat(replace(c, verdict=replace(c.verdict, leader=o.id, recommended=o.id, first_move=None)))
                      for o in (own, rented))
@@ -473,7 +473,7 @@ def test_what_is_mostly_assumed_of_a_self_hosted_options_cash_is_told() -> None:
     c = bundled()
     o = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts))
     (line,) = [line for line in o.lines if line.name == "on-call and operation"]
-    each = np.mean(line.monthly_usd[alone_from(c, o):])
+    each = np.mean(line.monthly_usd[alone_from(o):])
     assert f"; ${each:,.0f} of ${o.cash_monthly_usd:,.0f} a month on-call, assumed)" in flat(c)
     hours = f"options={{{o.id.partition(':')[0]}: {{run_hours_per_month: 35}}}}"
     assert "a month on-call, assumed" in flat(bundled(hours)), "the wage is still"
@@ -488,7 +488,7 @@ def test_assumed_rent_is_told_with_its_spares_and_no_bar_that_all_wrong_answers_
         "quality": {"scores": {name: {"value": 0.94, "items": 300} for name in ("gpt-6-sol", "qwen3-8b")}},
         "candidates": {"self_hosted": ["qwen3-8b"], "methods": [], "api_models": [], "hybrid": False, "gpus": ["L40S"]},
     })).case)
-    needed, spare = (np.mean(line.monthly_usd[alone_from(c, c.leader):]) for line in c.leader.lines if "GPU rent" in line.name)
+    needed, spare = (np.mean(line.monthly_usd[alone_from(c.leader):]) for line in c.leader.lines if "GPU rent" in line.name)
     assert spare > 500
     assert f"${needed + spare:,.0f} of it GPU rent, assumed" in flat(c)
     assert "misses the bar" not in flat(c)
@@ -1580,13 +1580,24 @@ def test_staying_on_a_model_that_ends_says_what_it_could_be_moved_to(tested: str
 
 
 def test_what_stays_on_a_model_that_ends_says_when_and_what_it_is_then() -> None:
-    """gpt-5-mini ends on 2026-12-11, 14 days on; what is switched on goes on to its successor, at drift's 0.9 of its price."""
-    c = bundled(*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[]", "workload.can_wait_share=0.9",
-                "incumbent.uses_cache=false", "quality.scores={gpt-5-mini: 0.91}", "drift.successor_price_ratio=0.9",
-                "drift.successor_price_ratio_own=1")
+    """gpt-5-mini ends on 2026-12-11, 14 days on; what is switched on goes on to its successor, at drift's 0.9 of its price.
+
+    Where that takes half a month, 15 days, the model is gone before it is live, and none of its ways is possible.
+    """
+    of = (*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[]", "workload.can_wait_share=0.9",
+          "incumbent.uses_cache=false", "quality.scores={gpt-5-mini: 0.91}", "drift.successor_price_ratio=0.9",
+          "drift.successor_price_ratio_own=1")
+    c = bundled(*of, "timing.months_to_live.cache_batch=0.4")
     assert c.verdict.leader == "cache-batch"
     told = "openai/gpt-5-mini ends on 2026-12-11: from then on this is the same on its successor, counted at 0.9 x its price"
     assert f"{told} today" in flat(c)
+    late = bundled(*of)
+    why = "ends on 2026-12-11, before it could be live (month 0.5)"
+    assert {o.reason for o in late.infeasible if o.kind == "cache-batch"} == {why}
+    assert f"! {next(o.label for o in late.infeasible if o.id == 'cache-batch')} is out: {why}" in flat(late)
+    stated = bundled(*of, "incumbent.ends_in_months=0.3")
+    why = "ends in 0.3 months, before it could be live (month 0.5)"
+    assert {o.reason for o in stated.infeasible if o.kind == "cache-batch"} == {why}
 
 
 @pytest.mark.full
@@ -1594,14 +1605,14 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     """$5,000 a month committed to gpt-6-sol's vendor, towards which the bill of its gpt-6-luna counts."""
     c = answer("incumbent.committed_usd_per_month=5000", "incumbent.committed_until=2029-11-24")
     (line,) = [each for each in c.leader.lines if each.name == "commitment not used"]
-    owed = np.mean(line.monthly_usd[alone_from(c, c.leader):])
+    owed = np.mean(line.monthly_usd[alone_from(c.leader):])
     assert owed > 1000.0
     told = f"(${owed:,.0f} of it commitment still owed until 2029-11-24) a month"
     assert f" -> ${c.leader.cash_monthly_usd:,.0f} {told}" in flat(c)
     assert "still owed" not in flat(answer())
     c = answer("apis={openai/gpt-6-luna: {committed_usd_per_month: 900, committed_until: 2029-11-24}}")
     (line,) = [each for each in c.leader.lines if each.name == "own commitment not used"]
-    unused = np.mean(line.monthly_usd[alone_from(c, c.leader):])
+    unused = np.mean(line.monthly_usd[alone_from(c.leader):])
     assert f"(${unused:,.0f} of it committed to its vendor beyond the bill) a month" in flat(c)
     assert "still owed" not in flat(c)
 
@@ -1721,7 +1732,7 @@ def test_the_months_that_are_compared_are_those_of_the_options_own_time_in_paral
     """1 month to live and 5 in parallel, where others have 1: alone from the seventh month."""
     c = bundled("options={cheaper-api: {months_in_parallel: 5}}")
     luna = next(o for o in c.options if o.id == LUNA)
-    assert alone_from(c, luna) == 6
+    assert alone_from(luna) == 6
     assert luna.mean_monthly_usd == pytest.approx(np.mean(luna.monthly_usd[6:]))
 
 

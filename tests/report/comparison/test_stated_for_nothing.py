@@ -213,13 +213,13 @@ def test_one_of_several_that_is_out_by_the_terms_of_its_kind_is_no_remark() -> N
     assert told(**two, options={luna: {"months_to_live": 40.0}, haiku: {"months_to_live": 40.0}}) == [f"gpt-6-luna {late}"]
 
 
-def test_a_scored_model_of_which_no_option_works_is_told_with_its_reason() -> None:
-    """o4-mini ended on 2026-10-23; nobody scored gpt-6-luna, which works or not. As a cascade's first model it is out alike."""
+def test_a_named_model_of_which_no_option_works_is_told_with_its_reason() -> None:
+    """o4-mini ended on 2026-10-23, scored or not. As a cascade's first model it is out alike, and told once."""
     gone = {"api_models": ["openai/o4-mini"], "cascade_first": ["openai/o4-mini"], "self_hosted": []}
     scored = {"scores": {"gpt-5.4": 0.95, "o4-mini": 0.90}}
     (said,) = told(candidates=gone, quality=scored, as_of="2026-11-24")
     assert said == "o4-mini is out: retired on 2026-10-23"
-    assert told(candidates=gone, quality={"scores": {"gpt-5.4": 0.95}}, as_of="2026-11-24") == []
+    assert told(candidates=gone, quality={"scores": {"gpt-5.4": 0.95}}, as_of="2026-11-24") == [said]
     late = {"scores": {**scored["scores"], "gpt-6-luna": 0.9}}
     both = told(candidates={**gone, "api_models": ["openai/o4-mini", "openai/gpt-6-luna"]}, quality=late, as_of="2026-11-24",
                 timing={"months_to_live": {"api": 40.0, "cascade": 40.0}})

@@ -158,7 +158,7 @@ def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: 
     cost nothing, they are what costs; a hybrid's floor is then as large as that makes it.
     """
     option, horizon = curves.options[id], curves.shared.horizon
-    if basis == "pv" and float(np.max(option.months_to_live + option.months_in_parallel)) >= horizon:
+    if basis == "pv" and float(np.max(option.months_kept)) >= horizon:
         return f"{horizon} {'month is' if horizon == 1 else 'months are'} over before it serves alone"
     if basis == "pv" and runs_from is not None:
         about = f"{float(f'{runs_from:.3g}'):,.0f} a day on{', as far as the search goes' * (runs_from > END)}"

@@ -10,7 +10,7 @@ import numpy as np
 from roi.economics.decision.draws import draw, draws_and_seed
 from roi.economics.decision.evaluation import Choice
 from roi.economics.decision.option_result import standing
-from roi.economics.decision.recommendation import LUCK, chance_needed, choose, value, with_bars
+from roi.economics.decision.recommendation import LUCK, chance, chance_needed, choose, value, with_bars
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.inputs import Array, Option, Shared
 from roi.facts.case import Case
@@ -25,6 +25,8 @@ class Stood(NamedTuple):
     """By the draws that were looked at, and were all bars LUCK standard errors of a chance lower, or higher."""
     saved: Mapping[str, tuple[Number, Number]]
     """By option what it saves on average, USD, and the least of that and of what it saves at its bar: above 0 it is likely."""
+    chances: Mapping[str, float] = {}
+    """By option the share of the draws in which it beats staying; nothing without draws."""
 
     def ahead(self, leader: str) -> Number:
         """USD by which it is the likely option that saves most on average, negative where another is; shape as of `saved`."""
@@ -66,7 +68,9 @@ class Elsewhere:
             at_bar = float(np.partition(of, n - rank)[n - rank]) if rank else math.inf
             saved[id] = value(each, shared.counts), min(value(each, shared.counts), at_bar)
         bars = (shared, *(with_bars(shared, luck, luck, n) for luck in (-LUCK, LUCK)))
-        return Stood(tuple(choose(each, standings, shared.counts).leader for each in bars), with_staying(shared, saved))
+        chances = {id: odds for id, each in standings.items() if (odds := chance(each, shared.counts)) is not None}
+        leaders = tuple(choose(each, standings, shared.counts).leader for each in bars)
+        return Stood(leaders, with_staying(shared, saved), chances)
 
     def _central(self) -> Stood:
         w = weigh(self.case, self.ids)

@@ -11,9 +11,9 @@ from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import PricesAhead, announced_days, prices_ahead
 from roi.economics.price_list import Api
 from roi.facts.fact import Value
-from roi.report.comparison.option_figures import alone_from, compared_from, option_of, rate_assumed, to_choose
+from roi.report.comparison.option_figures import alone_from, compared_from, mean_npv, option_of, rate_assumed, to_choose
 from roi.report.comparison.remarks.todays_units import paid_by_unit
-from roi.report.layout.wording import case_number, figure, number_of, usd
+from roi.report.layout.wording import case_number, chance, figure, number_of, short_usd, usd
 
 LONGER = 6.0
 """Months by which a model with a known end must outlast today's to take its place: a move that is due again at once is none."""
@@ -79,7 +79,11 @@ def endings(c: Comparison) -> list[str]:
     (now, when), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
     moved = c.verdict.first_move or c.verdict.leader
     away = moved == "stay" or ending(c, moved)[0] != now
-    told = [f"{now} ends {when}: a move is due in any case{_as_suggested(c, str(now))}"] if when and away else []
+    suggested, compared = _suggested(c, str(now))
+    unseen = bool(suggested) and not compared and _life(c, "stay") < case_number(c.case, "horizon_months")
+    told = []
+    if when and (away or (unseen and path_of(Option, "first_price_ratio", vendor=now) not in c.case)):
+        told.append(f"{now} ends {when}: a move is due in any case{_as_suggested(c, str(now), suggested, compared=compared)}")
     for name in dict.fromkeys((now, then)):
         said, elsewhere = f"vendors.{name}.announced_end", f"vendors.{name}.ends_elsewhere"
         if said in c.case:
@@ -98,23 +102,40 @@ def endings(c: Comparison) -> list[str]:
     return told
 
 
-def _as_suggested(c: Comparison, model: str) -> str:
-    """What would be advised were staying to move on to what the vendor suggests, at its price; empty where none has one.
+def _suggested(c: Comparison, model: str) -> tuple[str, bool]:
+    """What its vendor suggests in the place of a model, provider/model, empty where nothing; and whether it is compared."""
+    path = f"vendors.{model}.successor"
+    if path not in c.case:
+        return "", False
+    name = f"{model.partition('/')[0]}/{c.case[path].value}"
+    return name, any(c.case[each].value == name for each in c.case.facts if each.endswith(".vendor"))
 
-    And with as many wrong answers as that was scored here, where both were scored.
+
+def _as_suggested(c: Comparison, model: str, suggested: str, *, compared: bool) -> str:
+    """What the advice would be, and bring, were staying to move on to what the vendor suggests; empty where none is.
+
+    At its price, and with as many wrong answers as that was scored here, where both were scored. The NPV is of the leading
+    option against that, in the draws of the case: it stands in the headline against a successor at the usual price.
     """
     ratio, stated = f"vendors.{model}.suggested_price_ratio", path_of(Option, "first_price_ratio", vendor=model)
-    if ratio not in c.case or stated in c.case or c.verdict.recommended is None:
+    if not suggested or stated in c.case or c.verdict.recommended is None:
         return ""
-    at, suggested = case_number(c.case, ratio), f"{model.partition('/')[0]}/{c.case[f'vendors.{model}.successor'].value}"
+    short = suggested.partition("/")[2]
+    named = "" if compared else f"; name {suggested} in candidates.api_models to compare it"
+    if ratio not in c.case:
+        return f". Its vendor suggests {short}, whose price is not known{named}"
+    at = case_number(c.case, ratio)
     errors = _errors_over_todays(c, suggested, path_of(Option, "first_error_ratio", vendor=model))
-    then = c.leader_at({stated: at, **errors}, like=ratio)
-    advice = "the same" if then == c.verdict.leader else to_choose(c, then) + " until then" * (then == "stay")
-    compared = any(c.case[path].value == suggested for path in c.case.facts if path.endswith(".vendor"))
-    name = "" if compared else " (candidates.api_models compares it)"
+    stood, o = c.stood_at({stated: at, **errors}, like=ratio), c.leader
+    then = stood.leaders[0]
+    advice = "the same" if then == o.id else to_choose(c, then) + " until then" * (then == "stay")
     scored = "".join(f" and {figure(x)} x the wrong answers" for x in errors.values())
-    to = f"; to {suggested.partition('/')[2]}{name}, as its vendor suggests, at {figure(at)} x the price{scored}"
-    return f"{to}, the advice is {advice}"
+    brings = ""
+    if o.id != "stay":
+        odds = f" and beats staying in {chance(stood.chances[o.id])} of the draws" if o.id in stood.chances else ""
+        brings = f"{o.label} has a {mean_npv(c)} of {short_usd(float(stood.saved[o.id][0]))}{odds}, and "
+    return (f". Its vendor suggests {short}: were staying to go on with that at {figure(at)} x the price{scored}"
+            f" (incumbent.successor_price_ratio), {brings}the advice is {advice}{named}")
 
 
 def _errors_over_todays(c: Comparison, vendor_model: str, path: str) -> dict[str, float]:
@@ -161,7 +182,7 @@ def next_prices(c: Comparison, *, much: bool) -> list[str]:
             continue
         more = 0.0
         if ahead.more_usd is not None:
-            start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)
+            start = compared_from(c) if ahead.option == "stay" else alone_from(c.leader)
             more = float(ahead.more_usd[start:].mean())
         adds = f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
         told.append(f"{dearer(c, ahead)}, announced: counted, in its successors' prices too{adds}")

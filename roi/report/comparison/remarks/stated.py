@@ -9,7 +9,7 @@ from roi.economics.decision.feasibility import ADAPTER_SLOTS
 from roi.economics.decision.option_result import InfeasibleOption
 from roi.economics.inputs import path_of
 from roi.economics.lines.line_kind import LineKind
-from roi.economics.option_kinds import OWN_HARDWARE
+from roi.economics.option_kinds import KEEPS_MODEL, OWN_HARDWARE
 from roi.economics.outlook import bill_at_todays_list, unstated_reasoning
 from roi.economics.price_list import Api
 from roi.economics.reading import PLAIN
@@ -32,6 +32,8 @@ MOST_CAUTIONS = 3
 """Warnings of an evaluation that the screen tells."""
 MOST_OUT = 2
 """Reasons why options are out that the screen tells."""
+NAMED_APIS: Final = frozenset({"cheaper-api", "hosted-open", "cascade"})
+"""Kinds of options with an API that the scenario names (candidates.api_models, hosted_models, cascade_first)."""
 NAMED = 3
 """Names that a list on the screen has at most."""
 OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel", "evaluation_usd",
@@ -168,23 +170,26 @@ def for_nothing(c: Comparison) -> list[str]:
 
 
 def what_is_out(c: Comparison) -> list[str]:
-    """Options that cannot work although somebody scored them, or stated their terms, latency, slots for adapters or cards.
+    """Options that cannot work although somebody named or scored them, or stated their terms, latency, slots or cards.
 
-    Each reason once, of the first option that has it. What misses the bar or fails a gate has remarks of its own.
+    An API that is named where no option with it works; today's model otherwise where it ends before that could be live. Each
+    reason once, of the first option that has it. What misses the bar or fails a gate has remarks of its own.
     """
-    system = {o.id: c.case[f"options.{o.id}.system"].value for some in (c.options, c.infeasible) for o in some}
+    system = {o.id: str(c.case[f"options.{o.id}.system"].value) for some in (c.options, c.infeasible) for o in some}
     kinds, systems = {o.kind for o in c.options}, {system[o.id] for o in c.options}
     owns = any(f"options.{o.id}.owned" in c.case for o in c.options)
 
     def stated(o: InfeasibleOption) -> bool:
         own = [f"options.{o.id}.", *([] if o.kind in kinds else [f"kinds.{o.kind}."])]
         scored = o.quality.status == "evaluated" and o.kind != OWN_HARDWARE and system[o.id] not in systems
-        return (scored or o.binding_field == ADAPTER_SLOTS or (o.binding_field in SLO and o.kind in PLAIN)
+        named = o.kind in NAMED_APIS and system[o.id] not in systems
+        gone = o.kind in KEEPS_MODEL and o.reason.startswith("ends ")
+        return (scored or named or gone or o.binding_field == ADAPTER_SLOTS or (o.binding_field in SLO and o.kind in PLAIN)
                 or (not owns and f"options.{o.id}.owned" in c.case)
                 or any(f"{each}{name}" in c.case for each in own for name in OWN_TERMS))
 
     first: dict[str, str] = {}
-    for o in c.infeasible:
+    for o in sorted(c.infeasible, key=lambda o: o.kind in KEEPS_MODEL):
         if o.score is None and not o.fails_gate and stated(o):
             first.setdefault(o.reason.partition(". ")[0], o.label)
     told = [f"{label} is out: {why}" for why, label in first.items()]

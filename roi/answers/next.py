@@ -69,7 +69,8 @@ class NextAnswer:
             among, saved = ids if move.after == led else (led,), w.drawn.saved(w.chosen.counts)
             _, following = find_second_move(c.case, w.shared, w.options, w.results, w.chosen.counts, move.after, among, saved)
             led = move.after
-        return settling(w.shared, w.options, w.central, w.drawn, ids, led, w.chosen.counts, asked, following)
+        return settling(w.shared, w.options, w.central, w.drawn, ids, led, w.chosen.counts, asked, following,
+                        named=self.experiment)
 
 
 def next_file(file: Path | None = None, **asked: Unpack[CompareOptions]) -> NextAnswer:

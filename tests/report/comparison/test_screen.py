@@ -280,7 +280,7 @@ def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
     text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075, wins_on_items=300)))
     assert "MEASURE FIRST Evaluate gpt-oss-20b @ groq on your evaluation set, 300 items: about $250 and 8 days." in text
     assert "Worth $12,000 on average net of cost and delay" in text
-    assert "wins if at most 7.5% of its answers are wrong (assumed: 16%)" in text
+    assert "wins if at most 22 of its answers to 300 items are wrong, 7.5% (assumed: 16%)" in text
     assert text.index("MEASURE FIRST") < text.index("ELSE Change to gpt-6-luna")
     assert "THEN" not in text
 

@@ -108,12 +108,21 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
             needed=bare if np.all(np.asanyarray(plan.capacity) > 0) else None,
             spare_gpus=option.spares * each if alone else None,
         )
-    with_spares = np.asanyarray(_sized(shared, option, plan, mean, option.spares, gpus_alone=True).gpus)
+
+    def gpus_with(spares: int) -> Array:
+        alike = (
+            mean, plan.capacity, plan.pooling, plan.gpus_per_replica, plan.gpus_per_instance, plan.minimum_months, spares,
+            option.headroom, option.replicas_least, option.hardware is None, option.lets_wait, option.startup_hours,
+            option.billing_hours, option.autoscale_floor)
+        return shared.once_for("GPUs by the hour", alike, lambda: np.asanyarray(
+            _sized(shared, option, plan, mean, spares, gpus_alone=True).gpus))
+
+    with_spares = gpus_with(option.spares)
     one_each = np.all(np.floor(np.asanyarray(plan.gpus_per_instance) / plan.gpus_per_replica) <= 1.0)
     if one_each and option.autoscale_floor > 0:  # a spare is an instance that stands beside the others in every hour
         without = with_spares - option.spares * plan.gpus_per_instance
     else:
-        without = np.asanyarray(_sized(shared, option, plan, mean, 0, gpus_alone=True).gpus)
+        without = gpus_with(0)
     with_spares, without = running(with_spares), running(without)
     return FleetMonths(lambda: without, lambda: with_spares, spill, lambda: _sized(shared, option, plan, mean, option.spares))
 

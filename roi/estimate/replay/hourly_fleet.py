@@ -5,6 +5,7 @@ of takes further hours of them. So the fleet never grows with the share that can
 more of what cannot wait, and the work of the day is the same.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import partial, reduce
@@ -94,13 +95,23 @@ class _Hours:
         alone = np.all(self.per_instance == 1.0)
         return replicas, replicas if alone else np.asanyarray(instances_needed(replicas, self.takes, self.holds))
 
+    def fewest(self, over_mean: Array) -> Array:
+        """No more instances than `paid` of these multiples, in the mean over the hours: replicas in parts, or as few as may be.
+
+        None holds more than `pooling` times what one alone does, and an hour with a load has one, the spares and the minimum.
+        """
+        held = _with_starts(over_mean, self.ahead)
+        there = np.mean(held > 0.0, axis=-1) if self.to_none else np.ones(held.shape[:-1])
+        load, spares, pooling, each = (x[..., 0] for x in (self.load, self.spares, self.pooling, self.per_instance))
+        in_parts = np.mean(held, axis=-1) / np.maximum(pooling, 1.0) * load + spares * there
+        least = instances_needed(np.maximum(self.minimum, self.spares + 1.0 * self.to_none), self.takes, self.holds)[..., 0]
+        return np.maximum(in_parts / each * (1.0 - 4.0 * CEIL_TOLERANCE), least * there)
+
     def paid(self, over_mean: Array) -> Array:
         """Instances that are paid, in the mean over the hours; of many draws hour by hour, so that a cache holds them."""
-        held, often = _with_starts(over_mean, self.ahead), [1] * HOURS
-        if self.step == 1 and held.ndim == 1:
-            held, counts = np.unique(held, return_counts=True)
-            often = counts.tolist()
-        some = 1 if np.size(self.load) > MANY else len(often)
+        held, often = _alike(_with_starts(over_mean, self.ahead), self.to_none) if self.step == 1 else (
+            _with_starts(over_mean, self.ahead), [1] * HOURS)
+        some = 1 if np.size(self.load) > MANY else max(len(often), 1)
         each = (self.serving(held[..., hour : hour + some])[1] for hour in range(0, len(often), some))
         instances = [one for hours in each for one in np.moveaxis(hours, -1, 0)]
         if self.step > 1:
@@ -110,20 +121,28 @@ class _Hours:
     def less(self, over_mean: Array, least: Array, reached: Flags) -> tuple[Flags, Array]:
         """Whether, where `reached`, fewer instances are paid than `least`, and how many are paid there.
 
-        Where `least` are the fewest that any hour has, nothing takes less; of many draws only the others are worked out.
+        Where `least` are no more than the `fewest`, nothing takes less; of many draws only the others are worked out.
         """
-        floor = instances_needed(np.maximum(self.minimum, self.spares), self.takes, self.holds)
-        may = reached & (least > (0.0 if self.to_none else np.asanyarray(floor)[..., 0]))
+        may = reached & (least > self.fewest(over_mean))
         if not np.any(may):
             return may, least
-        if least.size <= MANY or over_mean.ndim > 1 or np.mean(may) > WORTH_APART:
+        if least.size <= MANY or np.mean(may) > WORTH_APART:
             taken = self.paid(over_mean)
         else:
             arrays = (self.load, self.spares, self.minimum, self.pooling, self.takes, self.holds)
             some = (x if x.size == 1 else np.broadcast_to(x, (*least.shape, 1))[may] for x in arrays)
             taken = least.copy()
-            taken[may] = _Hours(*some, ahead=self.ahead, step=self.step, first=self.first, to_none=self.to_none).paid(over_mean)
+            day = over_mean if over_mean.ndim == 1 else np.broadcast_to(over_mean, (*least.shape, HOURS))[may]
+            taken[may] = _Hours(*some, ahead=self.ahead, step=self.step, first=self.first, to_none=self.to_none).paid(day)
         return may & (taken < least), taken
+
+
+def _alike(held: Array, to_none: bool) -> tuple[Array, list[int]]:
+    """Hours that differ in some draw, on the last axis, and how many each stands for; with `to_none` without those of no load."""
+    by_hour = np.moveaxis(held, -1, 0)
+    counts = Counter(hour.tobytes() for hour in by_hour)
+    first = {hour.tobytes(): n for n, hour in enumerate(by_hour) if not to_none or np.any(hour > 0.0)}
+    return held[..., list(first.values())], [counts[hour] for hour in first]
 
 
 def size_autoscaled_fleet(

@@ -369,7 +369,7 @@ def test_a_delay_costs_what_going_live_that_much_later_does() -> None:
 
 
 def test_what_a_test_has_paid_of_a_set_up_is_spared_whole_however_long_it_takes() -> None:
-    """Of what is saved without the set-up the months until the result are lost; of the $1,000 of it that are paid, nothing is."""
+    """Of what is saved without the set-up the months until the result are lost, of the $1,000 of it that are paid none."""
     w = weigh(case_of(draws=64))
     assert w.drawn is not None
     other = next(id for id in w.results if id not in ("stay", CHEAPER))

@@ -170,7 +170,7 @@ def rows_of_plans(plans: Plan, index: NDArray[np.intp]) -> Plan:
 
 
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
-    """The hybrid on its cheapest plan and floor: each size where they are few, else sizes far apart, then ever nearer to the best.
+    """The hybrid on its cheapest plan and floor: each size if they are few, else sizes far apart, then ever nearer.
 
     Of whole instances, or one replica. Cost is convex in the size from four replicas on; up to there all sizes are tried.
     """

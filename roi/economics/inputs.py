@@ -109,16 +109,18 @@ class Shared:
 
     def once(self, key: object, make: Callable[[], T]) -> T:
         """What `make` gives, worked out at the first call with this key. A key must tell apart all that `make` depends on."""
-        if key not in self.memo:
-            self.memo[key] = make()
-        found: T = self.memo[key]
+        found: T | None = self.memo.get(key)
+        if found is None:
+            found = self.memo[key] = make()
         return found
 
     def once_for(self, what: str, numbers: tuple[Number | None, ...], make: Callable[[], T]) -> T:
         """What `make` gives, worked out once for `what` and these numbers alone. Arrays, told apart by identity, are kept."""
-        key = (what, *(id(x) if isinstance(x, np.ndarray) else x for x in numbers))
-        found: T = self.once(("of", *key), lambda: (numbers, make()))[1]
-        return found
+        key = ("of", what, *[id(x) if isinstance(x, np.ndarray) else x for x in numbers])
+        found: tuple[object, T] | None = self.memo.get(key)
+        if found is None:
+            found = self.memo[key] = numbers, make()
+        return found[1]
 
     def product(self, *paths: Array) -> Array:
         """The product of these arrays over months, multiplied once for all lines that run along it."""

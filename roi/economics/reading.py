@@ -291,14 +291,16 @@ def _read(record: type[T], values: Values, names: Mapping[str, object], **known:
     for name, paths, take, absent in _readers_at(*key):  # type: ignore[arg-type]  # a class is hashable
         if name in known:
             continue
-        place = next((path for path in paths if values.get(path) is not None), None)
-        if place is not None:
-            made[name] = take(values[place], place)
-            if isinstance(values[place], np.ndarray):
-                moving.append((name, place, take))
-        elif absent is NEEDED:
-            raise KeyError(paths[-1])
+        for place in paths:
+            value = values.get(place)
+            if value is not None:
+                made[name] = take(value, place)
+                if isinstance(value, np.ndarray):
+                    moving.append((name, place, take))
+                break
         else:
+            if absent is NEEDED:
+                raise KeyError(paths[-1])
             made[name] = absent
     moved = {name for name, *_ in moving}
     before[key] = {name: value for name, value in made.items() if name not in moved}, moving

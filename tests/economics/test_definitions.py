@@ -1014,11 +1014,11 @@ def test_an_option_takes_its_cheapest_plan() -> None:
     assert choose_plan(shared(peak_to_mean=3.0), o, {"stay": STAY, o.id: o}).plan == large
 
 
-def floor_at(rent: float, headroom: float = 0.0) -> tuple[int, float]:
+def floor_at(rent: float, headroom: float = 0.0, peak: float = 2.0) -> tuple[int, float]:
     """Replicas of the floor, and USD of a month, where a GPU costs `rent` a month and a wrong answer $0.04."""
     p = plan(usd_per_gpu_hour=rent / HOURS_PER_MONTH)
     o = option("hybrid", plan=p, plans=(p,), spills_to="stay", error_rate=0.10, headroom=headroom)
-    s, options = shared(peak_to_mean=2.0, usd_per_error=0.04), {"stay": STAY, o.id: o}
+    s, options = shared(peak_to_mean=peak, usd_per_error=0.04), {"stay": STAY, o.id: o}
     chosen = choose_plan(s, o, options)
     assert chosen.replicas_fixed is not None
     return chosen.replicas_fixed, sum(float(line.monthly[1]) for line in cost_lines(s, chosen, options).lines)
@@ -1032,6 +1032,7 @@ def test_a_floor_is_chosen_with_its_wrong_answers_so_that_a_dearer_gpu_never_hel
     costs = [floor_at(rent) for rent in (400.0, 1000.0, 1400.0, 1600.0)]
     assert costs == [(2, pytest.approx(4800.0)), *((1, pytest.approx(x)) for x in (5500.0, 5900.0, 6100.0))]
     assert floor_at(100.0, headroom=0.5) == (4, pytest.approx(4400.0))
+    assert floor_at(400.0, peak=1.0)[0] == 1  # no other size is left to try
 
 
 def test_owned_cards_are_a_limit() -> None:

@@ -19,7 +19,7 @@ from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
 
 FLOOR_STEPS = 64
-"""Numbers of replicas that a hybrid's floor is tried with at once."""
+"""Numbers of replicas that a hybrid's floor is tried with at once, at most."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def rows_of_plans(plans: Plan, index: NDArray[np.intp]) -> Plan:
 
 
 def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option]) -> Option:
-    """The hybrid on its cheapest plan and floor: sizes far apart first, then ever nearer to the best of them.
+    """The hybrid on its cheapest plan and floor: each size if they are few, else sizes far apart, then ever nearer.
 
     Of whole instances, or one replica. Cost is convex in the size from four replicas on; up to there all sizes are tried.
     """
@@ -182,8 +182,10 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
     each = np.array([[max(float(plan.gpus_per_instance // plan.gpus_per_replica), 1.0)] for plan in option.plans])
     needed = [[min(float(peak / (plan.capacity * (1.0 - option.headroom))), replicas_owned(plan))] for plan in option.plans]
     most = np.maximum(np.ceil(np.array(needed) / each), 1.0)
-    rows = rows_of_plans(stacked(option.plans), np.repeat(np.arange(len(option.plans)), FLOOR_STEPS + 1))
-    instances = np.geomspace(1.0, most[:, 0], FLOOR_STEPS, axis=1).round()
+    steps = int(np.clip(most.max(), 2, FLOOR_STEPS))
+    rows = rows_of_plans(stacked(option.plans), np.repeat(np.arange(len(option.plans)), steps + 1))
+    each_size = np.minimum(np.arange(1.0, steps + 1.0), most)
+    instances = np.where(most <= steps, each_size, np.geomspace(1.0, most[:, 0], steps, axis=1).round())
     best, found = np.inf, option
     while True:
         sizes = np.concatenate([np.ones_like(each), instances * each], axis=1)
@@ -195,8 +197,8 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
         if np.diff(instances, axis=1).max() <= 1.0:
             return found
         nearest = costs[:, 1:].argmin(axis=1)[:, None]
-        low, high = (np.take_along_axis(instances, np.clip(nearest + k, 0, FLOOR_STEPS - 1), axis=1) for k in (-1, 1))
-        instances = (low + (high - low) * np.linspace(0.0, 1.0, FLOOR_STEPS)).round()
+        low, high = (np.take_along_axis(instances, np.clip(nearest + k, 0, steps - 1), axis=1) for k in (-1, 1))
+        instances = (low + (high - low) * np.linspace(0.0, 1.0, steps)).round()
 
 
 def can_be_in_use(option: Option) -> bool:

@@ -435,6 +435,7 @@ def test_a_floor_on_own_cards_of_four_replicas_at_least_is_searched_from_them_on
     costs = [float(evaluate(there, replace(options[id], replicas_fixed=n), options).pv) for n in range(1, 38)]
     assert np.argmin(costs) + 1 == 5
     assert Curves(shared, options).of(id).at(np.array([volume]))[0] == pytest.approx([min(costs)])
+    assert choose_plan(there, options[id], options).replicas_fixed == 5
 
 
 @pytest.mark.full

@@ -172,3 +172,18 @@ def test_where_one_row_takes_flashattention_two_are_never_named(words):
     assert not got["fits"]
     assert got["nearest"]
     assert "micro-batch" not in got["nearest"]
+
+
+def test_of_shorter_sequences_the_plan_that_keeps_more_of_them_is_named():
+    """Where activations dominate NF4 is no way out: what its preparation computes in fp32 takes more than 16-bit weights do."""
+    words = ("llama-3.1-8b", "--gpu", "H100", "--kernels", "liger")
+    got = fit(*words, "--seq", "131072")
+    kept = got["nearest"].removesuffix(" tokens").replace(",", "")
+    assert (fit(*words, "--seq", kept)["tight"], fit(*words, "--seq", kept, "--method", "qlora")["fits"]) == (False, False)
+    assert fit("llama-3.1-8b", "--gpu", "RTX-4090", "--seq", "16384")["nearest"].startswith("QLoRA with")
+
+
+def test_a_mixture_whose_experts_stay_16_bit_is_sent_to_lora_before_it_loses_their_adapters():
+    """Preparation casts them to fp32: in 16 bits half of that, and faster."""
+    words = ("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200", "--seq", "28672", "--kernels", "liger")
+    assert fit(*words)["nearest"] == "LoRA"

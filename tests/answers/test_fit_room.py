@@ -59,7 +59,7 @@ def test_an_optimizer_in_fewer_bits_or_on_the_host_is_named_before_an_adapter():
 
 
 def test_a_plan_that_is_named_instead_is_not_squeezed_and_says_that_it_is_tight():
-    words = ("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200", "--seq", "28672", "--kernels", "liger")
+    words = ("qwen3-30b-a3b", "--method", "lora", "--gpu", "H100", "--seq", "37888", "--kernels", "liger")
     (got,) = gpus(*words)
     assert (got["fits"], got["nearest"], got["nearest_tight"]) == (False, "targets attention", True)
     assert got["nearest_bytes"] < got["memory_bytes"]

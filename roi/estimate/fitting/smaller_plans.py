@@ -40,13 +40,8 @@ def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
     """Families of plans that need less, from the smallest change to the largest; of one, the largest size is the nearest."""
     yield _alike(plan)
     yield from _masked(plan)
-    if plan.adapter and trains_experts(model, plan.targets):
-        yield _alike(replace(plan, targets="attention"))
     whole = plan.prepared and model.mixture and not plan.split_experts
-    if whole:
-        # k-bit preparation casts experts, which stay unquantised, to fp32
-        yield _alike(replace(plan, method="lora"))
-        yield _alike(replace(plan, method="lora", targets="attention"))
+    yield from _of_experts(model, plan, whole=whole)
     for rank in _lower_ranks(plan):
         yield _alike(replace(plan, rank=rank))
     usual, asked = TrainingPlan(), plan
@@ -63,10 +58,11 @@ def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
     yield _alike(quantised)
     if asked.sharding in ("zero2", "zero3", "fsdp") and not asked.offload:
         yield _alike(replace(asked, offload=True))  # slower, but the same training
-    yield _shorter(quantised)
-    # NF4 saves little where experts stay unquantised
+    # NF4 saves the weights' bytes, but its preparation computes more in fp32: of long sequences 16 bits may keep more, and they
+    # are faster; experts that stay unquantised save little
     least = replace(plan, method="lora") if not asked.adapter or whole else asked
-    yield _shorter(least)
+    shorter = _shorter(least)
+    yield shorter._replace(plans=tuple(dict.fromkeys((*shorter.plans, *_shorter(quantised).plans))))
     if least.targeted and trains_experts(model, least.targets):
         yield _shorter(replace(least, targets="attention"))
     yield from _last(model, dict.fromkeys((quantised, least)))
@@ -105,6 +101,14 @@ def _masked(plan: TrainingPlan) -> Iterator[Family]:
     """
     if plan.attention == "sdpa" and plan.micro_batch == 1 and plan.padded and not plan.packed:
         yield Family(tuple(replace(each, micro_batch=2.0) for each in _alike(plan).plans), "micro_batch", ())
+
+
+def _of_experts(model: ModelShape, plan: TrainingPlan, *, whole: bool) -> Iterator[Family]:
+    """In 16 bits where experts stay `whole`, which k-bit preparation casts to fp32; without adapters of experts; both."""
+    few = plan.adapter and trains_experts(model, plan.targets)
+    tried = [replace(plan, method="lora")] * whole + [replace(plan, targets="attention")] * few
+    tried += [replace(plan, method="lora", targets="attention")] * whole
+    yield from map(_alike, tried)
 
 
 def _alike(plan: TrainingPlan) -> Family:

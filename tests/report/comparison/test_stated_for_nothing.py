@@ -109,10 +109,12 @@ def test_tokens_of_todays_model_over_its_own_are_told_to_move_nothing() -> None:
 
 
 def test_staying_that_is_not_allowed_and_a_cache_that_padding_fills_are_told() -> None:
-    """$0.0048 a request, padded $0.00391136 (test_said_for_nothing), 2,628,000 a month: $2,336 less."""
+    """$0.0048 a request, padded $0.00391136, 2,628,000 a month: $2,336 less, and beside batch 0.9 of it."""
     short = {"input_tokens": 1500.0, "output_tokens": 180.0, "shared_prefix_tokens": 900.0, "cache_hit_rate": 0.7}
     sol = {"provider": "openai", "model": "gpt-6-sol", "uses_cache": True}
     assert "caches; padding it to that saves $2,335 a month" in " ".join(first_lines(workload=short, incumbent=sol))
+    both = first_lines(workload={**short, "can_wait_share": 0.2}, incumbent=sol)  # batch halves a fifth of them anyway
+    assert "caches; padding it to that saves $2,102 a month" in " ".join(both)
     assert first_lines(incumbent={"may_stay": False})[0].startswith("Staying is not allowed (incumbent.may_stay)")
 
 

@@ -271,6 +271,7 @@ def _cache_in_vain(c: Comparison) -> list[str]:
     if f"{stay}{read}" in c.case:
         least = case_number(c.case, f"{stay}price.cache_minimum_tokens")
         padded = next((o.staying_cash_monthly_usd - o.cash_monthly_usd for o in c.options if o.id == PADDED), 0.0)
+        padded -= next((o.staying_cash_monthly_usd - o.cash_monthly_usd for o in c.options if o.id == "cache-batch"), 0.0)
         saves = f"; padding it to that saves {usd(padded)} a month" if padded > 0 else ""
         told = (f"The prompt cache that is on holds nothing: the shared prefix of {prefix:,.0f} tokens is below the"
                 f" {least:,.0f} that its vendor caches{saves} (do records show reads? incumbent.cache_minimum_tokens)")

@@ -505,7 +505,8 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
     ends |= {o.id: c.thresholds.decisive(o.id, "stay").first for o in c.options if not o.tested}
     other = min((id for id in ends if not option_of(c, id).tested), key=ends.get)
     assert "Stay on gpt-5.4-mini: stop here." in flat(c)
-    assert (f"Look again above about {requests(at)} requests a day, where the advice is {option_of(c, advised).label}, or at"
+    assert (f"Look again above about {requests(at)} requests a day, where the advice, a test before it aside, is"
+            f" {option_of(c, advised).label}, or at"
             f" the central values above {requests(ends[other])} requests a day ({option_of(c, other).label}, not tested)."
             ) in flat(c)
 

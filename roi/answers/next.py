@@ -108,8 +108,9 @@ def _with_successor(found: ComparisonAnswer, file: Path | None, asked: CompareOp
         return None
     named = ", ".join((*found.scenario.get("candidates", {}).get("api_models", ()), model))
     override = f"candidates.api_models=[{named}]"
+    with_it: CompareOptions = {**asked, "overrides": (*asked.get("overrides", ()), override)}
     try:
-        other = compare_file(file, **{**asked, "overrides": (*asked.get("overrides", ()), override)})
+        other = compare_file(file, **with_it)
     except InputError as error:
         return Named(model=model, override=override, answer=None, refused=str(error))
     answer = NextAnswer(comparison=other.comparison, warnings=other.warnings, note=other.note)

@@ -86,6 +86,7 @@ class CheckAnswer:
     rules: tuple[Rule, ...]
     day: Date
     """The day from which ages are counted."""
+    today: Date
     warnings: tuple[str, ...]
     note: str
 
@@ -130,7 +131,7 @@ def check_file(
     _check_names(found.comparison, policy, str(policy_file or "policy"))
     rules = (*_rules(found.comparison, policy, saved, kept, posts, day), *_as_written("saved_as_written", saved, moved),
              *_as_written("file_as_written", given, "" if given is None else differences(given, found.comparison)))
-    return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day,
+    return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day, today=today,
                        warnings=(*((moved,) if moved else ()), *found.warnings),
                        note="; ".join(filter(None, (found.note, moved))))
 

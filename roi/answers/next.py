@@ -9,14 +9,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
-from roi.answers.compare import CompareOptions, compare_file
+from roi.answers.compare import CompareOptions, ComparisonAnswer, compare_file
+from roi.answers.saved import read_saved
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.settling import Asked, Settling, settling
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.second_move import find_second_move
 from roi.economics.decision.weighing import weigh
+from roi.economics.outlook import unseen_successor
 from roi.errors import InputError
 from roi.numerics.value_of_information import BINS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """The same question with one candidate more, which the scenario does not name."""
+
+    model: str
+    """provider/model."""
+    override: str
+    """What names it: a field of the scenario as a.b=value, for --set."""
+    answer: "NextAnswer | None"
+    refused: str = ""
+    """Why there is no answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +41,8 @@ class NextAnswer:
     comparison: Comparison
     warnings: tuple[str, ...]
     note: str
+    successor: "Named | None" = None
+    """What evaluating the vendor's suggestion for today's model is worth, where that ends and no candidate is its successor."""
 
     @property
     def experiment(self) -> Experiment | None:
@@ -77,7 +94,27 @@ def next_file(file: Path | None = None, **asked: Unpack[CompareOptions]) -> Next
     """What to measure next in the scenario (or saved comparison) in `file`, as `roi compare` of it says."""
     found = compare_file(file, **asked)
     check_draws(found.comparison)
-    return NextAnswer(comparison=found.comparison, warnings=found.warnings, note=found.note)
+    return NextAnswer(comparison=found.comparison, warnings=found.warnings, note=found.note,
+                      successor=_with_successor(found, file, asked))
+
+
+def _with_successor(found: ComparisonAnswer, file: Path | None, asked: CompareOptions) -> Named | None:
+    """What comes first where the successor that the vendor suggests is a candidate too; None where it is none that lacks.
+
+    Nor of a saved comparison, whose facts hold no candidate more.
+    """
+    model = unseen_successor(found.comparison.case)
+    if not model or found.scenario is None or (file is not None and read_saved(file) is not None):
+        return None
+    named = ", ".join((*found.scenario.get("candidates", {}).get("api_models", ()), model))
+    override = f"candidates.api_models=[{named}]"
+    with_it: CompareOptions = {**asked, "overrides": (*asked.get("overrides", ()), override)}
+    try:
+        other = compare_file(file, **with_it)
+    except InputError as error:
+        return Named(model=model, override=override, answer=None, refused=str(error))
+    answer = NextAnswer(comparison=other.comparison, warnings=other.warnings, note=other.note)
+    return Named(model=model, override=override, answer=answer)
 
 
 def check_draws(c: Comparison) -> None:

@@ -23,18 +23,21 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...], cache: bool) -> None:
     """Explain a command, or a field of the scenario: workload.requests_per_day, or the end of its path.
 
-    Another word, such as price, lists the fields that have to do with it; the end of several paths lists these. With FILE, or
-    a roi.yaml in the folder, also what the field is there, and what it moves.
+    Another word, such as price, lists the fields that have to do with it; the end of several paths lists these, and fields
+    all. With FILE, or a roi.yaml in the folder, also what the field is there, and what it moves.
     """
     from roi.answers.help import explain_field
     from roi.cli import COMMANDS, main
     from roi.cli.output import write, write_blocks
     from roi.errors import UnknownName
-    from roi.report.help import field_blocks, fields_blocks
+    from roi.report.help import EVERY, every_field_blocks, field_blocks, fields_blocks
     from roi.scenario.file import load_scenario
     from roi.scenario.meaning import ASKED, fields_about, fields_ending
     from roi.scenario.mistakes import wish
 
+    if words == (EVERY,):
+        write_blocks(every_field_blocks())
+        return
     if not words or words[0] in COMMANDS:
         write(_help_of(main, ctx.parent, words))
         return

@@ -15,7 +15,7 @@ from roi.economics.decision.feasibility import meets_bar
 from roi.economics.decision.turning.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
 from roi.economics.decision.weighing import settle
 from roi.economics.finance import discount_factors
-from roi.economics.inputs import Array, Option
+from roi.economics.inputs import Array, Option, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.lines.line import pick, requests
 from roi.economics.lines.line_kind import LineKind
@@ -146,6 +146,24 @@ def announced_days(case: Case) -> dict[str, tuple[Fact, ...]]:
         if (of := ANNOUNCED.fullmatch(path)) is not None:
             found.setdefault(of[1], []).append(fact)
     return {vendor: tuple(days) for vendor, days in found.items()}
+
+
+def suggested_successor(case: Case, model: str) -> tuple[str, bool]:
+    """What its vendor suggests in the place of a model, provider/model, empty where nothing; and whether it is compared."""
+    path = f"vendors.{model}.successor"
+    if path not in case:
+        return "", False
+    name = f"{model.partition('/')[0]}/{case[path].value}"
+    return name, any(case[each].value == name for each in case.facts if each.endswith(".vendor"))
+
+
+def unseen_successor(case: Case) -> str:
+    """What the vendor suggests in the place of today's model, where that ends within the horizon and no option is on it."""
+    now = str(case["options.stay.vendor"].value)
+    name, compared = suggested_successor(case, now)
+    if not name or compared:
+        return ""
+    return name if case[path_of(Option, "life_first", vendor=now)].number() < case["horizon_months"].number() else ""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,8 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
         told = "; ".join(_name(answer, rule) if rule in hidden else _sentence(answer, rule) for rule in broken)
         do = "does" if len(broken) == 1 else "do"
         yield Paragraph(f"{len(broken)} of {number_of(count, 'rule')} {do} not hold: {told}.", strong=True)
+    if answer.day > answer.today:
+        yield Paragraph(f"{answer.day} lies ahead: prices, rents and ends of models are those known on {answer.today}.")
     ordered = sorted(answer.rules, key=lambda rule: rule.holds)
     yield Table(("rule", "asked", "found", "off by", ""), tuple(
         Row((_name(answer, rule), *(("hidden",) * 2 if rule in hidden else _asked_and_found(answer, rule)),

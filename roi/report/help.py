@@ -9,7 +9,7 @@ from roi.errors import first_of
 from roi.facts.fact import Basis, Fact
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_range, figure, quantity
-from roi.scenario.meaning import Meaning, field_paths, meaning_of
+from roi.scenario.meaning import REPEATS, Meaning, field_paths, meaning_of
 from roi.scenario.quantity import Spread
 
 UNITS = {
@@ -18,6 +18,8 @@ UNITS = {
 """How a number is written, where its unit does not say it."""
 INSTEAD: Final = re.compile(r"left out[^=;.]*= (?:[^=;.]* )?([a-z_]+(?:\.[a-z_]+)+)")
 """What a meaning says of the field whose value holds where it is left out."""
+EVERY: Final = "fields"
+"""The word that asks for all of them."""
 SHOWN = 5
 """Options of which the report says what a field moves."""
 
@@ -47,6 +49,14 @@ def fields_blocks(word: str, found: Sequence[Meaning], commands: Sequence[str], 
     also = [f"A command begins so: roi {name}." for name in commands]
     return [*told, Title(f"Fields that {'end in' if ending else 'have to do with'} {word}"), Table(("field",), rows, align="l"),
             Notes(("roi help FIELD [FILE] says more of one, and what it moves.", *also))]
+
+
+def every_field_blocks() -> list[Block]:
+    """Every field that is no block, a line each, with what holds where it is left out."""
+    each = (meaning_of(path) for path in field_paths() if not path.startswith(REPEATS))
+    rows = tuple(Row((m.path, _left_out(m))) for m in each if not m.fields)
+    return [Title("Every field of a scenario"), Table(("field", "left out"), rows, align="ll"),
+            Notes(("roi help FIELD [FILE] says more of one, and what it moves.",))]
 
 
 def _notes(a: FieldAnswer) -> Iterator[str]:

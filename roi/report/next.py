@@ -40,8 +40,26 @@ def next_json(answer: NextAnswer) -> str:
         "steps": c.verdict.steps, "counts": c.verdict.counts, "draws": c.case["draws"].value, "seed": c.case["seed"].value,
         "experiment": None if e is None else asdict(e), "experiments": [asdict(each) for each in c.experiments],
         "best_gates": dict(answer.best_gates), "settling": [asdict(each) for each in answer.settling],
-        "warnings": list(answer.warnings),
+        "successor": _successor_json(answer), "warnings": list(answer.warnings),
     }, indent=1, allow_nan=False)
+
+
+def _successor_json(answer: NextAnswer) -> dict[str, object] | None:
+    """The successor that nobody named, how to name it, and the step then; null where there is none."""
+    if (s := answer.successor) is None:
+        return None
+    then = s.answer
+    return {"model": s.model, "set": s.override, "step": then and then.step, "sentence": then and step_sentence(then),
+            "experiment": None if then is None or then.experiment is None else asdict(then.experiment), "refused": s.refused}
+
+
+def _with_successor(answer: NextAnswer) -> Iterable[Block]:
+    """What to do first were the vendor's suggestion for today's model, which ends, a candidate too."""
+    if (s := answer.successor) is None:
+        return
+    told = f"not valued, for that is refused: {s.refused}" if s.answer is None else step_sentence(s.answer)
+    yield Paragraph(f"{s.model.partition('/')[2]}, which the vendor suggests after today's model, is no candidate and in no"
+                    f" figure below. Named, --set '{s.override}': {told}")
 
 
 def step_sentence(answer: NextAnswer) -> str:
@@ -99,6 +117,7 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
     yield Title(str(c.case["title"].value))
     yield Paragraph(step_sentence(answer), strong=True)
     yield from (remark for _, remark in remarks(c, ALWAYS))
+    yield from _with_successor(answer)
     most = [_most(answer, each) for each in c.experiments]
     listed = [each for each, usd in zip(c.experiments, most, strict=True) if full or usd >= LEAST_USD]
     listed = listed if full else listed[:MOST]

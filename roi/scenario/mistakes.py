@@ -44,7 +44,8 @@ INSTEAD: Final = {
 
 def wish(word: str) -> str | None:
     """What says that which no field of this name does, or that nothing does; None of a word that nobody wishes for."""
-    told = _wishes().get(re.sub("[ -]+", "_", word.lower().rpartition(".")[2]))
+    name = re.sub("[ -]+", "_", word.lower().rpartition(".")[2])
+    told = _wishes().get(name) or _read("other_names.csv").get(name)
     return told and f"no field; {told}"
 
 

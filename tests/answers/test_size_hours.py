@@ -56,6 +56,7 @@ def test_a_fleet_for_the_hours_of_work_leads_with_what_compare_pays_on_the_same_
         said = " ".join(size_text(found, full=full).split())
         assert ("7 replicas and 1 spare of 1 x L40S fp8, RunPod, for the hours of work alone: $765 a month. Paid all day and"
                 " all month the 1 replica and 1 spare that the load needs cost $2,336.") in said
+        assert "; the first's 0.655 are 8 GPUs for 1.96 of 24 hours" in said  # 8 x 1.96 / 24
     assert "A day's requests take 1.96 hours of this fleet" in " ".join(size_text(found).split())
 
 

@@ -1,7 +1,7 @@
 """`roi diff`: what changed, cause by cause, in every form; `roi check`: which limit broke, and by how much."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from asked import ask
 
 from roi.answers.check import check_file
+from roi.clock import today
 from roi.scenario.yaml import dump_yaml, parse_yaml
 
 TICKETS = """\
@@ -335,6 +336,10 @@ def test_a_policy_that_holds_exits_0_and_one_that_breaks_exits_3(tmp_path: Path,
     fine = ask("check", tickets, policy, "--as-of", "2026-11-24")
     assert fine.exit_code == 0, fine.stdout + fine.stderr
     assert "rules hold." in fine.stdout
+    assert "lies ahead" not in fine.stdout
+    ahead = today() + timedelta(days=1)
+    assert f"{ahead} lies ahead: prices, rents and ends of models are those known on {today()}." in " ".join(
+        ask("check", tickets, policy, "--as-of", ahead.isoformat()).stdout.split())
     small = file(tmp_path, "b.yaml", ("40000", "300"))
     result = ask("check", small, policy, "--as-of", "2026-11-24", "--format", "json")
     found = json.loads(result.stdout)

@@ -123,6 +123,9 @@ def test_a_word_lists_the_fields_that_have_to_do_with_it():
 @pytest.mark.parametrize(("word", "said"), [
     ("latency", "workload.ttft_p95_s"), ("on-premises", "own_hardware.cards"), ("EU", "gpus and vendors"),
     ("image", "workload.input_tokens"), ("workload.growth_per_month", "0.27 for 2% a month"),
+    ("tasks", "quality.usd_per_error is what a wrong task costs / 40"), ("budget", "upfront_usd of a policy"),
+    ("risk", "verdict.min_chance"), ("countries", "where vendors serve is not in the catalog"),
+    ("own_gpus", "own_hardware.cards"), ("commitments", "committed_usd_per_month"),
 ])
 def test_a_word_that_is_in_no_field_is_answered_with_what_says_it(word, said):
     answer = ask("help", word)
@@ -169,6 +172,14 @@ candidates: {api_models: [openai/gpt-4.1]}
 
 def test_what_a_field_needs_besides_is_told():
     assert "with autoscale: true" in " ".join(ask("help", "serving.autoscale_floor").stdout.split())
+
+
+def test_all_fields_are_listed_a_line_each():
+    answer = ask("help", "fields")
+    lines = [line.split()[0] for line in answer.stdout.splitlines() if "." in line.split()[0]]
+    assert {"workload.requests_per_day", "quality.usd_per_error", "gpu_rents.usd_per_gpu_hour"} <= {*lines}
+    assert len(lines) == len({*lines}) > 200
+    assert max(map(len, answer.stdout.splitlines())) <= 80
 
 
 def test_the_shell_completes_commands_and_fields():

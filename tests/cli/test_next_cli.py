@@ -181,3 +181,27 @@ def test_the_test_that_settles_a_chance_is_told_beside_the_one_of_most_worth(tmp
     assert f"After {likely:.1%} of the results it would be recommended: ${usd:,.0f} on average" in text
     assert "that of the higher net value here changes more of what you would do" in text
     assert "claude-haiku-5-5 is not tested: evaluate" in " ".join(ask("next", path, "--full").stdout.split())
+
+
+def test_what_the_vendor_suggests_after_a_model_that_ends_is_valued_though_nobody_named_it(tmp_path: Path) -> None:
+    """As were it named: the same step and sentence as with --set, which the line writes out. Named, nothing is left to say."""
+    path = tmp_path / "ends.yaml"
+    path.write_text("""\
+as_of: 2026-12-02
+draws: 512
+workload: {requests_per_day: 50000, input_tokens: 1100, output_tokens: 90}
+incumbent: {provider: openai, model: gpt-4.1-mini}
+quality: {bar: 0.9, usd_per_error: 0.004, scores: {gpt-4.1-mini: {value: 0.93, items: 500}}}
+candidates: {api_models: [openai/gpt-5.4-nano]}
+""")
+    found = json.loads(ask("next", path, "--format", "json").stdout)
+    named = found["successor"]
+    assert named["set"] == "candidates.api_models=[openai/gpt-5.4-nano, openai/gpt-6-luna]"
+    with_it = json.loads(ask("next", path, "--set", named["set"], "--format", "json").stdout)
+    assert with_it["successor"] is None
+    assert {each: with_it[each] for each in ("step", "sentence", "experiment")} == {
+        each: named[each] for each in ("step", "sentence", "experiment")}
+    assert named["experiment"]["option"] == "cheaper-api:openai/gpt-6-luna"
+    told = " ".join(ask("next", path).stdout.split())
+    assert f"is no candidate and in no figure below. Named, --set '{named['set']}': {named['sentence']}" in told
+    assert "no test of what is named is worth its cost" in told or found["experiment"] is not None

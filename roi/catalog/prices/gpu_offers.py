@@ -149,7 +149,9 @@ def rented_offers(s: "Scenario") -> Offers:
             if later:
                 raise ScenarioError("as_of", s.as_of.isoformat(), f"the earliest rent of {vendor} is of {min(later)}; take it"
                                     " out of candidates.vendors, state its price in gpu_rents, or a later day")
-            raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
+            named = sorted({o.vendor for o in all_offers if not o.level_only}, key=str.lower)
+            raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor",
+                              remedy=f"known: {', '.join(named)}; what another asks is stated in gpu_rents")
     wanted = {v.lower() for v in c.vendors}
     kinds = {RentalKind.ON_DEMAND.value}
     kinds |= {RentalKind.SPOT.value} if c.spot and not spot_in_vain(s) else set()

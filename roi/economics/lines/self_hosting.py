@@ -280,8 +280,8 @@ def _rents_told(shared: Shared, month: int) -> str:
     if abs(level - grown) < 1e-12:
         return "drift"
     least, most = (pick(shared.rent_drift + 1.0) * np.exp(x) - 1.0 for x in (-shared.rent_spread[0], shared.rent_spread[1]))
-    return (f"({grown:.4g} at the central drift / {grown / level:.4f}, the draws' mean of (1 + drift)^({month}/12) over that;"
-            f" drift: triangular in the logarithm, {least:+.1%} to {most:+.1%} a year)")
+    return (f"({grown:.4g} at the central drift / {grown / level:.4f}, the mean over that where rents drift {least:+.1%} to"
+            f" {most:+.1%} a year)")
 
 
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:

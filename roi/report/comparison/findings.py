@@ -9,6 +9,7 @@ from roi.economics.decision.recommendation import value
 from roi.economics.decision.turning.break_even import NOT_SEEN
 from roi.economics.inputs import path_of
 from roi.economics.option_kinds import SELF_HOSTED
+from roi.economics.outlook import unseen_successor
 from roi.economics.worked_out import ErrorRate
 from roi.facts.case import FOLLOWS, ITEMS, Case
 from roi.facts.fact import Fact
@@ -227,7 +228,8 @@ def nothing_pays(c: Comparison) -> str:
     noise = ", by more than these draws can tell" if any(e.net_usd > 0.0 for e in c.experiments) else ""
     beside = [*["the cascade's gate"] * bool(blind_gate(c)), *["the latency that nobody measured"] * unvalued_latency(c)]
     unvalued = f"; measuring {' and '.join(beside)} is not valued among them" if beside else ""
-    return f"no test is worth more than it costs{noise}{unvalued}"
+    none = "no test of what is named is worth its cost" if unseen_successor(c.case) else "no test is worth more than it costs"
+    return f"{none}{noise}{unvalued}"
 
 
 def to_measure(c: Comparison, e: Experiment) -> str:

@@ -155,6 +155,10 @@ def infeasible(c: Comparison) -> list[Block]:
     return [Heading("Not possible"), Table(("option", "kind"), rows, align="ll")]
 
 
+ADD_UP_USD = 1e9
+"""Below that a tree of costs is in USD: its small lines, rounded to thousands, would not add up for the eye."""
+
+
 def cost_tree(c: Comparison, id: str) -> list[Block]:
     """The tree of a feasible option; for another one, why it cannot work."""
     for barred in c.infeasible:
@@ -164,7 +168,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     o = option_of(c, id)
     horizon = len(o.monthly_usd)
     beside, start = (compared_with(c), compared_from(c)) if o.id == "stay" else (o, alone_from(o))
-    money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
+    money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)], below=ADD_UP_USD)
     rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
     no_cash = [line.upfront_usd + sum(line.monthly_usd) for line in o.lines if not line.cash]
     month = month_of(c, o)

@@ -114,7 +114,7 @@ def _turning(c: Comparison) -> list[str]:
         if found is not None:
             at = f"{told_apart(requests, found[0], today)[0]} requests a day{'' if told else volume_spread(c.case)}"
             placed.append(side)
-            told.append(f"{side} about {at}, where the advice is {advised(c, found, side)}")
+            told.append(f"{side} about {at}, where the advice, a test before it aside, is {advised(c, found, side)}")
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
         told.append(f"at another price of a wrong answer: {flips}")
     centrally = _centrally(c, today, placed)

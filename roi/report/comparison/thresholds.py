@@ -193,7 +193,7 @@ def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
         at = saves.stays or saves.first
         more = "about there" if at is not None and abs(at / found[0] - 1.0) < ALIKE else f"{requests(at or 0.0)} a day on"
         on = "does not save" if at is None else "saves at every volume" if at <= 1 else f"saves from {more}"
-        return f"{there}, after which moving on {on} at the central values"
+        return f"{there} (the second step then {on}, at the central values)"
     return there if beyond == there else f"{there} (further {'down' if side == 'below' else 'up'} {beyond})"
 
 

@@ -300,10 +300,10 @@ class Money:
         return text[1:] if text in {"-0", "-0.00"} else text
 
 
-def money_of(amounts: Iterable[float]) -> Money:
-    """The unit in which the largest of `amounts` takes at most nine characters."""
+def money_of(amounts: Iterable[float], below: float = 1e7) -> Money:
+    """The unit in which the largest of `amounts` takes at most nine characters; USD where it is `below` that."""
     most = max((abs(x) for x in amounts), default=0.0)
-    if most < 1e7:
+    if most < below:
         return Money("USD", 1.0, cents=most < 100)
     unit, size = next(((u, s) for u, s in LARGE if most / s < 1e7), LARGE[-1])
     return Money(unit, size, cents=False)

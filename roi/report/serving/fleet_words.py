@@ -92,7 +92,12 @@ def later_load(sizing: Sizing) -> str:
 
 def means(best: SizedPlan) -> str:
     """Over what GPUs and USD are means, in words, where the fleet does not run all day; else empty."""
-    return "" if best.runs == ALL_DAY else "; both are means over all hours, of a fleet that is committed all day's"
+    if best.runs == ALL_DAY:
+        return ""
+    held = _instances(best) * best.gpus_per_instance
+    hours = f"{figure(HOURS * best.gpus_paid / held)} of {HOURS:.0f} hours"
+    here = f"; the first's {figure(best.gpus_paid)} are {number_of(held, 'GPU')} for {hours}" * (best.runs == FOR_THE_WORK)
+    return f"; both are means over all hours, of a fleet that is committed all day's{here}"
 
 
 def whose_usd(sizing: Sizing) -> str:

@@ -108,7 +108,8 @@ class Quality(Section):
     bar: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """Lowest score that is acceptable."""
     usd_per_error: Annotated[NonNegative, unit("USD")] = 0.0
-    """Cost of one wrong answer: rework, refunds, review."""
+    """Cost of one wrong answer: rework, refunds, review. Counted for each request: where a task takes 40 and scores are of
+    whole tasks, a wrong task's cost / 40."""
     scores: dict[Name, ScoreOrNot] = Field(default_factory=dict)
     """Score by system: a model name, model+lora for a tuned one (model+tuned where a vendor tunes it), "FIRST > SECOND" for a
     cascade end to end, model+shorter-prompt, model+less-reasoning and model+shorter-prompt+less-reasoning for the incumbent

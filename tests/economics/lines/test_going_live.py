@@ -193,13 +193,15 @@ def test_growth_wages_and_rent_are_effective_annual() -> None:
 
 @pytest.mark.parametrize("central", [0.0, -0.1])
 def test_the_central_level_of_rents_can_be_redone_from_what_its_line_says(central: float) -> None:
-    """The mean of (1 + g)^(4/12) over that of the central drift, by a sum over the triangle that is told, is the oracle."""
+    """The mean of (1 + g)^(4/12) over that of the central drift, by a sum over the triangle (in the logarithm) whose ends are
+    told, is the oracle.
+    """
     spread = {"value": central, "low": -0.3, "high": 0.4}
     w = World(case_of(drift={"gpu_rent_per_year": spread}, serving={"spares": 0}), **plan(SELF))
     (line,) = [each for each in w.costed(SELF).costs.lines if each.name == "GPU rent"]
     assert callable(line.told)
-    found = re.search(r"x ([\d.]+) \(([\d.]+) at the central drift / ([\d.]+), the draws' mean of \(1 \+ drift\)\^\(4/12\) over"
-                      r" that; drift: triangular in the logarithm, (-[\d.]+)% to \+([\d.]+)% a year\)", line.told(4))
+    found = re.search(r"x ([\d.]+) \(([\d.]+) at the central drift / ([\d.]+), the mean over that where rents drift (-[\d.]+)%"
+                      r" to \+([\d.]+)% a year\)", line.told(4))
     assert found is not None
     level, grown, mean, least, most = map(float, found.groups())
     mode, low, high = np.log1p([central, least / 100.0, most / 100.0])

@@ -71,6 +71,7 @@ def test_what_the_vendor_suggests_is_told_beside_a_move_that_keeps_the_model_too
     stated = told(*batch, ("model: gpt-4.1}", "model: gpt-4.1, successor_price_ratio: 0.5}"))[1]
     later = told(*batch, ("draws: 256", "draws: 256\nhorizon_months: 1"))[1]
     assert not any("a move is due in any case" in each for each in (named, stated, later))
+    assert "2027-01-14" not in later  # 1.5 months ahead of a horizon of one: no month of it is on a successor
 
 
 def test_what_the_vendor_suggests_errs_there_as_often_as_it_was_scored_here() -> None:

@@ -293,7 +293,7 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     at, then = text.index("First claude-sonnet-5-5, batch (can be undone within a month)"), text.index("Then qwen3-8b+lora")
     assert at < then < text.index("prepared meanwhile, live in 3 months: train an adapter")
     assert "UNLESS Below about" in text
-    assert "the advice is claude-sonnet-5-5, batch, after which moving on saves from" in text
+    assert "the advice is claude-sonnet-5-5, batch (the second step then saves from" in text
     assert "with the option's GPU hour above $" in text
     first = option_of(c, "cache-batch")
     move = c.second_move
@@ -505,7 +505,8 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
     ends |= {o.id: c.thresholds.decisive(o.id, "stay").first for o in c.options if not o.tested}
     other = min((id for id in ends if not option_of(c, id).tested), key=ends.get)
     assert "Stay on gpt-5.4-mini: stop here." in flat(c)
-    assert (f"Look again above about {requests(at)} requests a day, where the advice is {option_of(c, advised).label}, or at"
+    assert (f"Look again above about {requests(at)} requests a day, where the advice, a test before it aside, is"
+            f" {option_of(c, advised).label}, or at"
             f" the central values above {requests(ends[other])} requests a day ({option_of(c, other).label}, not tested)."
             ) in flat(c)
 
@@ -1001,6 +1002,17 @@ def test_what_counts_wrong_answers_says_so_where_the_verdict_leaves_them_out() -
 def test_the_marks_of_a_cost_tree_are_explained_beneath_it() -> None:
     text = " ".join(comparison_text(bundled("draws=0"), (), "stay").split())
     assert "Basis of each line's weakest fact: q quoted, * assumed, t template." in text
+
+
+def test_a_tree_of_millions_is_in_usd_so_that_its_small_lines_add_up() -> None:
+    """A set-up of $4,000 was 4 beside lines of 0 in kUSD, where wrong answers come to tens of millions."""
+    c = bundled("draws=0", "quality.usd_per_error=4")
+    o = option_of(c, "cheaper-api:openai/gpt-6-luna")
+    assert o.tco_usd > 1e7
+    text = render(cost_tree(c, o.id))
+    assert "kUSD" not in text
+    assert all(f"{line.upfront_usd:,.0f}" in text for line in o.lines if line.upfront_usd)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it_would_flip() -> None:

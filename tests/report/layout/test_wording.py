@@ -61,6 +61,7 @@ def test_money_of_a_table_shares_one_unit_of_at_most_nine_characters() -> None:
         money = money_of([most])
         assert money.unit == unit
         assert len(money(most)) <= 9
+    assert money_of([11_837_007.0], below=1e9)(4_250.0) == "4,250"
 
 
 @pytest.mark.parametrize(("path", "name"), [

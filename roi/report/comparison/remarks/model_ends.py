@@ -8,7 +8,7 @@ from roi.economics.decision.recommendation import nearness
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
-from roi.economics.outlook import PricesAhead, announced_days, prices_ahead
+from roi.economics.outlook import PricesAhead, announced_days, prices_ahead, suggested_successor, unseen_successor
 from roi.economics.price_list import Api
 from roi.facts.fact import Value
 from roi.report.comparison.option_figures import alone_from, compared_from, mean_npv, option_of, rate_assumed, to_choose
@@ -25,17 +25,17 @@ MUCH = 0.1
 def ending(c: Comparison, id: str) -> tuple[Value, str]:
     """The vendor's model behind an option, and when it is known to end: "on 2027-03-01", "in 4 months"; empty where unknown.
 
-    As the vendor has announced, or as the scenario says; an assumed life is no such end.
+    As the vendor has announced, or as the scenario says, within the horizon: a later one asks no move that is counted. An
+    assumed life is no such end.
     """
     vendor = f"options.{id}.vendor"
     name = c.case[vendor].value if vendor in c.case else None
     announced, stated = f"vendors.{name}.retires_on", path_of(Option, "life_first", vendor=name)
+    if stated not in c.case or (months := case_number(c.case, stated)) > case_number(c.case, "horizon_months"):
+        return name, ""
     if announced in c.case:
         return name, f"on {c.case[announced].value}"
-    if stated in c.case and c.case[stated].source.endswith("ends_in_months"):
-        months = case_number(c.case, stated)
-        return name, f"in {number_of(months, 'month')}" if months <= case_number(c.case, "horizon_months") else ""
-    return name, ""
+    return name, f"in {number_of(months, 'month')}" if c.case[stated].source.endswith("ends_in_months") else ""
 
 
 def what_follows(c: Comparison, o: OptionResult) -> list[str]:
@@ -79,8 +79,7 @@ def endings(c: Comparison) -> list[str]:
     (now, when), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
     moved = c.verdict.first_move or c.verdict.leader
     away = moved == "stay" or ending(c, moved)[0] != now
-    suggested, compared = _suggested(c, str(now))
-    unseen = bool(suggested) and not compared and _life(c, "stay") < case_number(c.case, "horizon_months")
+    (suggested, compared), unseen = suggested_successor(c.case, str(now)), unseen_successor(c.case)
     told = []
     if when and (away or (unseen and path_of(Option, "first_price_ratio", vendor=now) not in c.case)):
         told.append(f"{now} ends {when}: a move is due in any case{_as_suggested(c, str(now), suggested, compared=compared)}")
@@ -102,15 +101,6 @@ def endings(c: Comparison) -> list[str]:
     return told
 
 
-def _suggested(c: Comparison, model: str) -> tuple[str, bool]:
-    """What its vendor suggests in the place of a model, provider/model, empty where nothing; and whether it is compared."""
-    path = f"vendors.{model}.successor"
-    if path not in c.case:
-        return "", False
-    name = f"{model.partition('/')[0]}/{c.case[path].value}"
-    return name, any(c.case[each].value == name for each in c.case.facts if each.endswith(".vendor"))
-
-
 def _as_suggested(c: Comparison, model: str, suggested: str, *, compared: bool) -> str:
     """What the advice would be, and bring, were staying to move on to what the vendor suggests; empty where none is.
 
@@ -121,7 +111,7 @@ def _as_suggested(c: Comparison, model: str, suggested: str, *, compared: bool) 
     if not suggested or stated in c.case or c.verdict.recommended is None:
         return ""
     short = suggested.partition("/")[2]
-    named = "" if compared else f"; name {suggested} in candidates.api_models to compare it"
+    named = "" if compared else f"; name {suggested} in candidates.api_models to compare it (its test: roi next)"
     if ratio not in c.case:
         return f". Its vendor suggests {short}, whose price is not known{named}"
     at = case_number(c.case, ratio)

@@ -119,10 +119,8 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
 
     with_spares = gpus_with(option.spares)
     one_each = np.all(np.floor(np.asanyarray(plan.gpus_per_instance) / plan.gpus_per_replica) <= 1.0)
-    if one_each and option.autoscale_floor > 0:  # a spare is an instance that stands beside the others in every hour
-        without = with_spares - option.spares * plan.gpus_per_instance
-    else:
-        without = gpus_with(0)
+    beside = one_each and option.autoscale_floor > 0  # a spare is an instance that stands beside the others in every hour
+    without = with_spares - option.spares * plan.gpus_per_instance if beside else gpus_with(0)
     with_spares, without = running(with_spares), running(without)
     return FleetMonths(lambda: without, lambda: with_spares, spill, lambda: _sized(shared, option, plan, mean, option.spares))
 

@@ -1,16 +1,27 @@
 """How the options that may be recommended stand with other facts than today's: who leads, and how far each is from that."""
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from roi.economics.decision.draws import draw, draws_and_seed
 from roi.economics.decision.evaluation import Choice
-from roi.economics.decision.option_result import standing
-from roi.economics.decision.recommendation import LUCK, chance, chance_needed, choose, value, with_bars
+from roi.economics.decision.option_result import OptionResult, Standing, standing
+from roi.economics.decision.recommendation import (
+    LUCK,
+    Choices,
+    chance,
+    chance_needed,
+    choose,
+    find_first_move,
+    hold_back,
+    value,
+    with_bars,
+)
+from roi.economics.decision.second_move import OnceInUse, adds, choose_first, once_in_use
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.inputs import Array, Option, Shared
 from roi.facts.case import Case
@@ -42,8 +53,8 @@ class Stood(NamedTuple):
 class Elsewhere:
     """A case with other facts; its options take their plans once, and are drawn as often as is asked."""
 
-    def __init__(self, case: Case, ids: Sequence[str]) -> None:
-        self.case, self.ids, self._stood = case, ids, dict[int, Stood]()
+    def __init__(self, case: Case, ids: Sequence[str], today: Mapping[str, OptionResult]) -> None:
+        self.case, self.ids, self.today, self._stood = case, ids, today, dict[int, Stood]()
 
     def stood(self, draws: float) -> Stood:
         """How the options stand by at most so many of the draws that the case asks for."""
@@ -69,13 +80,30 @@ class Elsewhere:
             saved[id] = value(each, shared.counts), min(value(each, shared.counts), at_bar)
         bars = (shared, *(with_bars(shared, luck, luck, n) for luck in (-LUCK, LUCK)))
         chances = {id: odds for id, each in standings.items() if (odds := chance(each, shared.counts)) is not None}
-        leaders = tuple(choose(each, standings, shared.counts).leader for each in bars)
+        after = cache(lambda id, to: once_in_use(self.case, shared, options, shared.counts, to, (id,), n))
+        leaders = tuple(self._led(each, standings, choose(each, standings, shared.counts), after) for each in bars)
+        raw = choose(shared, standings, shared.counts)
+        first = find_first_move(self.today, raw, standings)
+        found = None if first is None else after(raw.leader, first)
+        if found is not None and found.adds(raw.leader) is not None:
+            x, mean = found.added(raw.leader)[found.reached], saved[raw.leader]
+            rank = math.ceil(chance_needed(shared, standings[raw.leader]) * x.size)
+            at_bar = float(np.partition(x, x.size - rank)[x.size - rank]) if rank else math.inf
+            saved[raw.leader] = mean[0], min(mean[1], float(x.mean()), at_bar)
         return Stood(leaders, with_staying(shared, saved), chances)
+
+    def _led(
+        self, shared: Shared, standings: Mapping[str, OptionResult | Standing], chosen: Choices,
+        after: Callable[[str, str], OnceInUse | None],
+    ) -> str:
+        """Who leads, what adds too seldom to its first move held back; what comes first has paid back as it has today."""
+        first = find_first_move(self.today, chosen, standings)
+        return hold_back(shared, standings, chosen, first, lambda id, to: adds(after(id, to), id)).leader
 
     def _central(self) -> Stood:
         w = weigh(self.case, self.ids)
         means = {id: value(r, w.shared.counts) for id, r in w.results.items()}
-        return Stood((w.chosen.leader,), with_staying(w.shared, {id: (x, x) for id, x in means.items()}))
+        return Stood((choose_first(self.case, w).leader,), with_staying(w.shared, {id: (x, x) for id, x in means.items()}))
 
 
 def with_staying(shared: Shared, saved: Mapping[str, tuple[Number, Number]]) -> Mapping[str, tuple[Number, Number]]:

@@ -1,9 +1,9 @@
 """The price of a wrong answer at which another option is recommended, by means and chances, each hybrid on its floor there."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import pairwise, product
 from typing import Final, NamedTuple
 
@@ -13,7 +13,17 @@ from roi.economics.decision.draws import Drawn, draw
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import CENT, OptionResult, Standing
-from roi.economics.decision.recommendation import LUCK, Choices, chance_needed, choose, with_bars
+from roi.economics.decision.recommendation import (
+    LUCK,
+    Choices,
+    chance_needed,
+    choose,
+    find_first_move,
+    hold_back,
+    with_bars,
+)
+from roi.economics.decision.second_move import OnceInUse, once_in_use
+from roi.economics.decision.second_move import adds as second_move_adds
 from roi.economics.decision.verdict import Flip, TurningPrice
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
@@ -25,19 +35,20 @@ ONE_PRICE: Final = 1e-6
 at all move it by more."""
 HIGHEST: Final = 1e6
 """USD per wrong answer up to which a hybrid's floor is chosen anew; above it the floor stays."""
+InUse = Callable[[str], OnceInUse | None]
 USD_PER_ERROR: Final = path_of(Shared, "usd_per_error")
 
 
 def turning_price(
     case: Case, shared: Shared, options: Mapping[str, Option], choices: Mapping[str, Choice],
-    results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None,
+    results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None, in_use: InUse,
 ) -> TurningPrice:
     """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which.
 
     In each draw savings are linear in it as long as floors stay, so that the leader changes where two means cross, where a
     chance crosses what its kind needs, or where a floor changes. A template's value gives way to one that is stated, without a
     spread; another keeps its spread, as a share. The other bars are LUCK standard errors of a chance lower or higher, on the
-    same side of today's: n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
+    same side of today's (`in_use` tells what options add to an API that is in use, by its id): n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
     """
     today, ids = float(np.asarray(shared.usd_per_error)), chosen.candidates
     each = np.asarray(today)
@@ -49,8 +60,10 @@ def turning_price(
         dollar, each = case[USD_PER_ERROR].model_copy(update={"value": 1.0}), np.ones(1)
         case = Case(facts={**case.facts, USD_PER_ERROR: dollar})
         drawn = draw(case, ids, choices, drawn.n, drawn.seed) if drawn is not None else None
+        shared = replace(shared, usd_per_error=1.0)
+        in_use = cache(partial(once_in_use, case, shared, options, chosen.counts, among=ids))
     floors = {id: _floors(shared, options, id, choices.get(id)) for id in ids}
-    priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors)
+    priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors, in_use)
     flip = priced.turn(shared)
     others, now = [flip], priced.counted
     side, at_once = flip[0] - now if flip else 0.0, priced.leader(shared, now)
@@ -114,6 +127,7 @@ class _Priced:
     """USD that a wrong answer costs in the draws of `drawn`."""
     floors: Mapping[str, list[tuple[float, Choice | None]]]
     """By option: from which price on, USD, it takes which plan and floor, ascending from 0."""
+    in_use: InUse
     rows: dict[tuple[str, Choice | None], Row] = field(default_factory=dict)
     """Rows of options on a plan and floor, as far as worked out so far."""
     standings: dict[float, dict[str, Standing]] = field(default_factory=dict)
@@ -157,7 +171,38 @@ class _Priced:
         if usd_per_error not in self.standings:
             self.standings[usd_per_error] = {
                 id: self._standing(id, row, usd_per_error) for id, row in self._rows(usd_per_error).items()}
-        return choose(bars, self.standings[usd_per_error], "errors").leader
+        standings = self.standings[usd_per_error]
+        chosen = replace(choose(bars, standings, "errors"), counts=self.chosen.counts)
+        first = find_first_move(self.results, chosen, standings)
+
+        def adds(id: str, to: str) -> tuple[float, float | None] | None:
+            if usd_per_error == self.counted or (row := self._following(id, to)) is None:
+                return second_move_adds(self.in_use(to), id)
+            added = row.without + usd_per_error * row.slope
+            return float(added.mean()), None if self.drawn is None else float(np.mean(added > 0))
+
+        return hold_back(bars, standings, chosen, first, adds).leader
+
+    @cached_property
+    def _first(self) -> str | None:
+        """What comes first today, before it is asked what the leading option adds to that."""
+        return find_first_move(self.results, choose(self.shared, self.results, self.chosen.counts))
+
+    def _following(self, id: str, to: str) -> Row | None:
+        """What the option adds to the API once that is in use, in draws in which that reaches the bar; None where nobody asks."""
+        found = self.in_use(to)
+        if found is None or found.adds(id) is None:
+            return None
+        if found.drawn is None:
+            cash, errors = (np.array([float(getattr(found.stay, name)) - float(getattr(found.done[id], name))])
+                            for name in ("pv_without_errors", "pv"))
+            errors, each = errors - cash, np.full(1, float(np.asarray(self.shared.usd_per_error)))
+        else:
+            cash = found.drawn.cash[id][found.reached]
+            errors = found.drawn.npv[id][found.reached] - cash
+            each = np.broadcast_to(self.each, found.reached.shape)[found.reached]
+        known = (each > 0) & (np.abs(errors) > CENT)
+        return Row(self.results[id], cash, np.divide(errors, each, out=np.zeros(errors.shape), where=known))
 
     def _standing(self, id: str, row: Row, usd_per_error: float) -> Standing:
         r, saved = row.result, row.without + usd_per_error * row.slope
@@ -180,6 +225,11 @@ class _Priced:
                  for other, slope in means.values() if not math.isclose(slope, my_slope)]  # of rounding no two cross
         for row in rows.values() if self.drawn is not None else ():
             found.extend((x, 0.0) for x in row.chance_passes(chance_needed(bars, row.result)))
+        for id in rows if self._first is not None else ():
+            if rows[id].result.binds and (added := self._following(id, str(self._first))) is not None:
+                mean, slope = float(added.without.mean()), float(added.slope.mean())
+                found += [(-mean / slope, 0.0)] if slope else []
+                found += [(x, 0.0) for x in added.chance_passes(chance_needed(bars, added.result))] if self.drawn else []
         return found
 
     def _rows(self, usd_per_error: float) -> dict[str, Row]:

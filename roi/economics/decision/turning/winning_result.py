@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 import numpy as np
 
 from roi.economics.decision.draws import ASKED_DRAWS, Drawn, draw, saved_below_bar
-from roi.economics.decision.evaluation import Evaluated, choices_of
+from roi.economics.decision.evaluation import Evaluated, choices_of, once_moved
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.measuring.trials import answers, deviation_beside
 from roi.economics.decision.measuring.worth import Experiment
-from roi.economics.decision.option_result import Standing
-from roi.economics.decision.recommendation import choose
+from roi.economics.decision.option_result import OptionResult, Standing
+from roi.economics.decision.recommendation import choose, find_first_move, hold_back
+from roi.economics.decision.second_move import once_in_use
 from roi.economics.decision.verdict import WinningResult
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import with_error_rate
@@ -29,7 +31,7 @@ TRIED: Final = 0.1
 
 def winning_result(
     case: Case, shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], drawn: Drawn,
-    candidates: tuple[str, ...], counts: str, e: Experiment,
+    candidates: tuple[str, ...], counts: str, results: Mapping[str, OptionResult], e: Experiment,
 ) -> WinningResult | None:
     """The worst result, in whole items, after which an option that answers as that of `e` is recommended.
 
@@ -54,12 +56,17 @@ def winning_result(
     moved = [id for id in ids if id in judged or "stay" in judged or {
         options[id].spills_to, options[id].long_to, options[id].escalates_to} & {*judged} - {"stay"}]
 
-    def savings_at(rate: float) -> Mapping[str, Array]:
+    seed, met = drawn.seed, drawn.meets
+
+    def at_rate(rate: float) -> Callable[[Shared, Mapping[str, Option]], tuple[Shared, dict[str, Option]]]:
         def world(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
             return replace(shared, quality_bar=0.0), {
                 id: with_error_rate(o, rate) if answers(o) == answers(subject) else o for id, o in read.items()}
 
-        return draw(case, tuple(dict.fromkeys(("stay", *moved))), choices_of(options), n, drawn.seed, world).saved(counts)
+        return world
+
+    def savings_at(rate: float) -> Mapping[str, Array]:
+        return draw(case, tuple(dict.fromkeys(("stay", *moved))), choices_of(options), n, seed, at_rate(rate)).saved(counts)
 
     begun = np.asarray(central["stay"].total.upfront)
     first = {id: np.asarray(begun - central[id].total.upfront).reshape(-1) for id in moved}
@@ -87,9 +94,37 @@ def winning_result(
             probability_npv_positive=often, probability_cash_positive=often,
             wrong_share=float((rate if id in judged else drawn.wrong[id]).mean()))
 
+    @cache
+    def once_moved_at(at: float, id: str, to: str) -> tuple[Array, Array] | None:
+        """What it adds once the API is in use and what is judged errs at that rate, whatever the bar, and its set-up."""
+        found = once_in_use(case, shared, options, counts, to, (id,))
+        if found is None or id not in found.done:
+            return None
+
+        def world(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
+            return once_moved(*at_rate(at)(shared, read), to)
+
+        drawn = draw(case, ("stay", to, id), choices_of({id: found.done[id].option}), n, seed, world)
+        spent = found.stay.total.upfront - found.done[id].total.upfront
+        return drawn.saved(counts)[id], np.asarray(spent).reshape(-1)
+
+    def adds(id: str, to: str, rate: Array) -> tuple[float, float] | None:
+        none, some = once_moved_at(0.0, id, to), once_moved_at(TRIED, id, to)
+        in_use, own = (1.0 - rate >= shared.quality_bar if x in judged else met[x][:n] for x in (to, id))
+        if none is None or some is None or not in_use.any():
+            return None
+        saved = none[0] + (some[0] - none[0]) / TRIED * rate
+        saved = np.where(own, saved, saved_below_bar(replace(shared, may_stay=True), none[1], saved))[in_use]
+        return float(saved.mean()), float(np.mean(saved > 0))
+
     def wins(wrong: int) -> bool:
         rate = rates(wrong)
-        return choose(shared, {id: standing(id, rate) for id in ids}, counts).leader in judged
+        standings = {id: standing(id, rate) for id in ids}
+        chosen = choose(shared, standings, counts)
+        if chosen.leader not in results:
+            return chosen.leader in judged
+        first = find_first_move(results, replace(chosen, likely=tuple(id for id in chosen.likely if id in results)), standings)
+        return hold_back(shared, standings, chosen, first, lambda id, to: adds(id, to, rate)).leader in judged
 
     lowest = -int(items * today.mean()) if e.paired else 0
     highest = int((1.0 - shared.quality_bar) * items + 1e-9) + lowest if not subject.keeps_model else items + lowest

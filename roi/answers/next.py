@@ -72,7 +72,8 @@ class NextAnswer:
             after = once_in_use(c.case, w.shared, w.options, w.chosen.counts, move.after, among)
             _, following = find_second_move(after, w.shared, w.results, among, saved)
             led = move.after
-        return settling(w.shared, w.options, w.central, w.drawn, ids, led, w.chosen.counts, asked, following)
+        return settling(w.shared, w.options, w.central, w.drawn, ids, led, w.chosen.counts, asked, following,
+                        named=self.experiment)
 
 
 def next_file(file: Path | None = None, **asked: Unpack[CompareOptions]) -> NextAnswer:

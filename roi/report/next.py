@@ -8,8 +8,7 @@ from dataclasses import asdict
 from roi import __version__
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.measuring.api_timing import TIME_API
-from roi.economics.decision.measuring.worth import Experiment, Point
+from roi.economics.decision.measuring.worth import TIME_API, Experiment, Point
 from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
 from roi.report.comparison.remarks.alerts import ALWAYS, remarks
 from roi.report.comparison.remarks.latency import where_it_pays

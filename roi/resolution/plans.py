@@ -10,8 +10,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import METAL, engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, rented_offers
-from roi.economics.inputs import Array, Option, Plan, path_of
-from roi.economics.worked_out import PlanFacts
+from roi.economics.inputs import Array, Option, path_of
 from roi.errors import UnknownName
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
 from roi.estimate.serving.adapter_memory import reading_adapters, sequences_at_once, together
@@ -22,12 +21,13 @@ from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_links import all_over_links
 from roi.evidence.serving_speed import on_card, published_engine_speed, published_speed
-from roi.facts.fact import STALE_DAYS, Basis, Fact
+from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.found_plans import CHEAPEST, FoundPlan, Replica, as_tried, cheapest_plans
 from roi.resolution.plan_capacity import ENGINE, FleetPlan, PlanEvidence, ServingPlan, plan_capacity, plan_evidence, slo_of
+from roi.resolution.plan_facts import add_plan_facts
 from roi.resolution.refused_plans import LATENCY, NO_FIT, held_at_once, why_none_holds
 from roi.resolution.request_lengths import SystemLengths, option_lengths, send_on, too_long
 from roi.resolution.weight_choice import WeightChoice, weight_choice
@@ -70,7 +70,7 @@ def add_plans(
     else:
         sheet.state(path_of(Option, "infeasible", option=id), why_none, source)
     for number, plan in enumerate(plans):
-        _add_plan_facts(sheet, s, id, number, plan, choice)
+        add_plan_facts(sheet, s, id, number, plan, choice)
 
 
 def _find_for_shorter(
@@ -264,14 +264,6 @@ def _add_speeds(sheet: FactSheet, plan: FleetPlan) -> None:
         sheet.warnings.append(f"serving speed of {what} is {basis}: {evidence.told}{measure}")
 
 
-def _add_unmeasured(sheet: FactSheet, plan: str, evidence: PlanEvidence) -> None:
-    """What the plan at this path has that its server was not measured with, and what measures it."""
-    if (load := evidence.unmeasured) is not None:
-        for name, figure in load.figures.items():
-            sheet.state(f"{plan}.{name}", figure, evidence.speed.source, "tokens" if "tokens" in name else "requests")
-        sheet.state(f"{plan}.measured_by", load.command, evidence.speed.source)
-
-
 def _evidence(known: KnownRuns, plan: ServingPlan, lengths: SystemLengths) -> PlanEvidence:
     """The best evidence for the plan, found once with these runs: every option and every vendor that has it asks."""
     return known.once(("plan evidence", plan, lengths.key), partial(plan_evidence, known, plan, lengths))
@@ -333,70 +325,3 @@ def add_published_speeds(sheet: FactSheet, s: Scenario) -> None:
     engine = find_engine(s.serving.engine or ENGINE)
     for gpu in (engine.gpus[0], "other GPUs", "MI"):
         sheet.with_ends(*published_engine_speed(engine, gpu, mixture=False))
-
-
-def _add_card_facts(sheet: FactSheet, id: str, number: int, o: Offer) -> None:
-    """What a card costs that is bought; of an owned one what it would fetch, what a new one costs, how many there are."""
-    new = f"purchase.{o.gpu}.usd_per_gpu"
-    prices = [("price", new if o.owned is None else f"own_hardware.resale_usd_per_gpu.{o.gpu}", o)]
-    if o.replacement is not None:
-        prices.append(("replacement", new, o.replacement))
-    for name, price, card in prices:
-        sheet.add(price, card.usd_per_gpu, "USD", basis=card.basis, source=card.source, date=card.date,
-                  low=card.low_usd_per_gpu, high=card.high_usd_per_gpu)
-        sheet.state(path_of(PlanFacts, name, option=id, plan=number), price, card.source)
-    if o.usd_per_new_gpu is not None:
-        sheet.state(path_of(Plan, "usd_per_new_gpu", option=id, plan=number), o.usd_per_new_gpu, f"a new {o.gpu}", "USD")
-    if o.owned is not None:
-        count = path_of(Plan, "gpus_owned", option=id, plan=number)
-        sheet.state(count, o.owned, f"scenario own_hardware.cards: {o.gpu}", "GPUs")
-
-
-def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: FleetPlan, choice: WeightChoice) -> None:
-    """The facts of the option's plan with this number: its offer, its speed, and its rates at three speeds of the engine."""
-    o, serving, evidence, capacity = plan.offer, plan.serving, plan.evidence, plan.capacity
-    path, held = (partial(path_of, record, option=id, plan=number) for record in (Plan, PlanFacts))
-    sheet.state(path("gpu"), o.gpu, "catalog")
-    sheet.state(path("vendor"), o.vendor, o.source)
-    sheet.state(f"options.{id}.plans.{number}.rental", o.kind, o.source)
-    sheet.state(path("weight_dtype"), serving.weight_dtype, choice.source(serving.weight_dtype))
-    if o.kind == "owned":
-        _add_card_facts(sheet, id, number, o)
-    elif o.stated is not None:
-        rent = f"gpu_rents.{o.stated}.usd_per_gpu_hour"
-        sheet.quantity(rent, s.gpu_rents[o.stated].usd_per_gpu_hour, "USD/GPU-hour", stated=True, source=f"scenario {rent}")
-        sheet.state(path("rent"), rent, o.source)
-    else:
-        sheet.add(path("usd_per_gpu_hour"), o.usd_per_gpu_hour, "USD/GPU-hour", basis=o.basis,
-                  source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
-        if (age := (s.as_of - o.date).days) > STALE_DAYS:
-            sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
-    terms = Basis.STATED if o.stated is not None or o.owned is not None else Basis.QUOTED
-    quoted = partial(sheet.add, basis=terms, source=o.source, date=o.date)
-    quoted(path("gpus_per_instance"), o.gpus_per_instance, "GPUs")
-    sheet.state(path("gpus_per_replica"), serving.tensor_parallel, "tensor-parallel degree of the plan", "GPUs")
-    quoted(path("minimum_months"), float(o.minimum_months), "months")
-    for name, value, unit in (("cancel_usd", o.cancel_usd, "USD"), ("later_bound", None if o.later_gpus_bound else 0.0, "")):
-        if value is not None:
-            quoted(path(name), value, unit)
-    gpu, board = serving.gpu, partial(sheet.add, path("watts"), unit="W")
-    board(gpu.power_w, basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date) if o.watts is None else board(
-        o.watts, basis=Basis.STATED, source="scenario own_hardware.watts_per_gpu")
-    sheet.state(path("speed"), evidence.speed_path, evidence.told)
-    if evidence.adapters is not None:
-        sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
-        own, told = f"options.{id}.plans.{number}", choice.told(evidence.adapter_slots)
-        sheet.state(f"{own}.adapter_slots", evidence.adapter_slots, told, "slots")
-        sheet.state(f"{own}.adapter_bytes_per_gpu", plan.adapter_bytes, told, "B")
-    _add_unmeasured(sheet, f"options.{id}.plans.{number}", evidence)
-    rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
-             ("fast", capacity.fast, capacity.pooling_fast))
-    room = " and of its room for KV" if capacity.rooms else ""
-    ends = {end: f" at the {end} end of the engine's speed{room}" if end else "" for end, _, _ in rates}
-    rested = partial(sheet.add, basis=evidence.basis, date=evidence.speed.date)
-    for end, alone, _ in rates:
-        rested(held(f"{end or 'central'}_requests_per_s"), alone.requests_per_s, "requests/s", source=plan.source + ends[end])
-    for end, _, gain in rates:
-        replayed = f"replay of four replicas behind one router: each over one alone{ends[end]}"
-        rested(held(f"{end or 'central'}_pooling"), gain, "ratio",
-               source=plan.source if evidence.basis is Basis.STATED else replayed)

@@ -182,7 +182,7 @@ def test_spans_without_a_version_are_told_of_where_they_may_be_of_those(tmp_path
 def test_requests_that_vllm_tells_are_calls_of_the_model_that_the_user_names(tmp_path: Path) -> None:
     """Its spans name no model (vllm/v1/engine/output_processor.py); beside a client's span of the same trace they repeat it."""
     def span(number: int, trace: str, **attributes: object) -> str:
-        return json.dumps({"spanId": f"{number}", "traceId": trace, "startTimeUnixNano": f"17908128010000000{number:02d}",
+        return json.dumps({"spanId": f"{number}", "traceId": trace, "startTimeUnixNano": f"17908128{number:02d}000000000",
                            "name": "llm_request", "attributes": attributes}) + "\n"
 
     served: dict[str, object] = {"gen_ai.latency.e2e": 0.8, "gen_ai.request.id": "chatcmpl-1", "gen_ai.usage.prompt_tokens": 44,

@@ -14,7 +14,6 @@ from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, evaluate, mean_cash, read_all
 from roi.economics.decision.feasibility import Gate, can_fail, read_gates, score_of
-from roi.economics.decision.measuring.api_timing import timings
 from roi.economics.decision.measuring.best_gate import BestGate, best_gate
 from roi.economics.decision.measuring.trials import unpaid
 from roi.economics.decision.measuring.worth import Experiment, experiments
@@ -22,6 +21,7 @@ from roi.economics.decision.option_result import InfeasibleOption, OptionResult,
 from roi.economics.decision.recommendation import find_first_move, hold_back, value
 from roi.economics.decision.second_move import SecondMove, adds, find_second_move, once_in_use
 from roi.economics.decision.starts import Start, better_later, spared_by_waiting, when_to_start
+from roi.economics.decision.turning.api_timing import timings
 from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import Curves
 from roi.economics.decision.turning.elsewhere import Stood

@@ -12,8 +12,7 @@ from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
 from roi.economics.decision.headline import changing, endings, staying, withheld
-from roi.economics.decision.measuring.api_timing import TIME_API
-from roi.economics.decision.measuring.worth import Experiment, Following
+from roi.economics.decision.measuring.worth import TIME_API, Experiment, Following
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.recommendation import (
     Choices,
@@ -116,11 +115,11 @@ class Verdict:
     """What is worth measuring once the leader is carried out; None = nothing is worth measuring."""
     wins_at_error_rate: float | None
     """Error rate up to which what the evaluation of `measure_first`, else of `then` (of that where an API is timed first too),
-    finds makes its option the leader; beside today's model, today's rate and how much more is found; None = no result does, or
-    `wins_on_items` is None too."""
+    finds makes its option the leader, or leaves the leader that; beside today's model, today's rate and how much more is found;
+    None = no result does, or `wins_on_items` is None too."""
     wins_on_items: int | None
     """Items of which `wins_at_error_rate` is a share: those of the evaluation, and those judged the same way before. None of
-    another kind of experiment, and where the same model answers in both."""
+    another kind of experiment, and where what is judged is, or answers in, the first of two moves or the second."""
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none."""
     flips_to: str | None
@@ -182,7 +181,8 @@ def decide(
     running = leader if following is None else following.after
     ahead = {running} if following is None else {running, following.option}
     alike = judged is None or any(answer_alike(options[judged.option], options[id]) for id in ahead)
-    won = None if winning is None or judged is None or alike else winning(judged)
+    own = alike and judged is not None and following is None and leader != "stay"  # its own result may end its lead
+    won = None if winning is None or judged is None or (alike and not own) else winning(judged)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     below, steps = _stands_below(shared, counts, turning), (leader,) if first_move is None else (first_move, leader)
     steps = steps if following is None else (following.after, following.option)

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.measuring.api_timing import TIME_API
+from roi.economics.decision.measuring.worth import TIME_API
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, nearness
 from roi.economics.decision.second_move import SecondMove
@@ -199,9 +199,9 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     for kinds, told in owing:
         unused = sum(mean_from(line, alone_from(o)) for line in o.lines if line.kind in kinds)
         parts += [f"{usd(unused)} of it {told}"] if unused >= 1.0 else []
-    if sold := resale(c, o):
+    if sold := resale(o):
         parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
-    if assumed := _mostly_assumed(c, o):
+    if assumed := _mostly_assumed(o):
         parts.append(f"{usd(assumed[0])} of it {assumed[1]}, assumed")
     owed = f" ({'; '.join(parts)})" if parts else ""
     start = alone_from(o)
@@ -225,7 +225,7 @@ def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
     return paid
 
 
-def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
+def _mostly_assumed(o: OptionResult) -> tuple[float, str] | None:
     """What is more than half of an option's cash, USD a month, where nobody stated what it rests on; rent with its spares."""
     start = alone_from(o)
     named = [("forced migrations" if line.kind in MIGRATIONS else line.name.removesuffix(", redundancy"), line)
@@ -243,7 +243,7 @@ def _own_cards(c: Comparison, o: OptionResult) -> str:
     return f"{number:.0f} of your own cards" if number > 1.5 and math.isclose(number, round(number)) else "your own cards"
 
 
-def resale(c: Comparison, o: OptionResult) -> float:
+def resale(o: OptionResult) -> float:
     """What cards that are bought fetch in the months of the option's cash, USD a month."""
     return -sum(min(mean_from(line, alone_from(o)), 0.0) for line in o.lines if line.cash and line.kind is LineKind.HARDWARE)
 
@@ -342,7 +342,7 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
     missed = f", assumed {percent(o.quality.error_rate)} wrong: below the bar" * below_bar(c, o)
     why = f"; not tested{missed}" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
-    part = _mostly_assumed(c, o)
+    part = _mostly_assumed(o)
     most = f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
     known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{most}"
     head = f"{o.label} ({fleet_of(c, o)}{known}{why})."
@@ -376,7 +376,7 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
             odds = f", more in only {share(move.chance)} of the draws ({share(chance_asked(c, o))} is asked against staying)"
     if move.second is not None and move.chance_over_second is not None:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
-    resold = resale(c, o)
+    resold = resale(o)
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
     cash = f"cash {usd(cash_from(after, alone_from(o)))} -> {usd(o.cash_monthly_usd)} a month{sold}"
     return (f"Over {after.label}{reached}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.measuring.api_timing import TIME_API
-from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.measuring.worth import TIME_API, Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
 from roi.economics.decision.turning.break_even import NOT_SEEN
@@ -258,26 +257,34 @@ def _judged(o: OptionResult | InfeasibleOption) -> bool:
     return o.quality.status == "evaluated"
 
 
-def wins_at(c: Comparison, e: Experiment) -> str:
-    """The worst result with which an evaluation makes its option the advice; of another experiment, its lead or what it lacks.
+def _answers_in(c: Comparison, id: str) -> tuple[object, bool]:
+    """What answers in an option: a system, alone or as the first of a cascade."""
+    return c.case[f"options.{id}.system"].value, c.case[f"options.{id}.kind"].value == "cascade"
 
+
+def wins_at(c: Comparison, e: Experiment) -> str:
+    """The worst result with which an evaluation makes its option the advice, or leaves it that; of another, its lead or lack.
+
+    In items, which decide as the rule does: a share of three digits may admit one more, 9.3% of 3,700 one above 343.
     Beside today's model it is how many more answers may be wrong than of today's.
     """
     o, v = _about(c, e), c.verdict
-    all_items = v.wins_on_items is not None and v.wins_on_items != e.items
-    on = f" of all {v.wins_on_items:,} items then judged," if all_items else ""
-    if e.kind == "evaluate" and v.wins_on_items is not None and v.wins_at_error_rate is None:
-        return " No result of it alone would make it the advice."
-    if e.kind == "evaluate" and v.wins_at_error_rate is not None and v.wins_at_error_rate < 1.0:
+    items, leads = v.wins_on_items or 0, _answers_in(c, e.option) == _answers_in(c, v.leader)
+    if e.kind == "evaluate" and items and v.wins_at_error_rate is None:
+        return "" if leads else " No result of it alone would make it the advice."
+    if e.kind == "evaluate" and items and v.wins_at_error_rate is not None and v.wins_at_error_rate < 1.0:
+        pooled = items != e.items
+        of = f"of its answers to {'all ' * pooled}{items:,} items{' then judged' * pooled}"
         if e.paired:
             today = option_of(c, "stay").quality.error_rate
-            most, so_far = (100.0 * (rate - today) for rate in (v.wins_at_error_rate, o.quality.error_rate))
-            at = f"at most {figure(most)} more" if most > 0 else f"at least {figure(-most)} fewer" if most < 0 else "no more"
-            return (f" It wins if{on} of 100 answers {at} are wrong than of today's model (so far {figure(abs(so_far))}"
+            most, so_far = round((v.wins_at_error_rate - today) * items), 100.0 * (o.quality.error_rate - today)
+            beyond = f"{abs(most):,} {'more' if most >= 0 else 'fewer'} {of} are wrong than of today's model"
+            least = ("more than" if leads else "at most") if most >= 0 else "fewer than" if leads else "at least"
+            return (f" It {'stops winning' if leads else 'wins'} if {least} {beyond} (so far {figure(abs(so_far))} of 100"
                     f" {'more' if so_far >= 0 else 'fewer'}).")
-        at, found = told_apart(percent, v.wins_at_error_rate, o.quality.error_rate)
-        of = f"of its answers to all {v.wins_on_items:,} items then judged" if all_items else "of its answers"
-        return f" It wins if at most {at} {of} are wrong ({'so far' if _judged(o) else 'assumed'}: {found})."
+        most, (at, found) = round(v.wins_at_error_rate * items), told_apart(percent, v.wins_at_error_rate, o.quality.error_rate)
+        told = f"It stops winning if more than {most:,}" if leads else f"It wins if at most {most:,}"
+        return f" {told} {of} are wrong, {at} ({'so far' if _judged(o) else 'assumed'}: {found})."
     if isinstance(o, InfeasibleOption):
         return ""
     gap = value(o, v.counts) - value(c.leader, v.counts)

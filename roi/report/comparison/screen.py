@@ -174,7 +174,7 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     since = f" ({'each its own; ' * apart}stay: from month {start + 1})" if start else ""
     ends = "; P10: bad case, P90: good." + " best of all: among what may be recommended." * (not terse)
     ends = ends if drawn(c) else ", central values too."
-    sold = ", what bought cards fetch at the end taken off" if any(resale(c, o) for o in best) else ""
+    sold = ", what bought cards fetch at the end taken off" if any(resale(o) for o in best) else ""
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
               + (misses if may_miss else ""))
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):

@@ -6,8 +6,7 @@ import pytest
 from quiet_scenario import CHEAPER, LUNA, NONE, STAY, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.measuring.api_timing import TIME_API
-from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.measuring.worth import TIME_API, Experiment
 
 SAVED = 36_500.0  # a month, so that a day is worth $1,200
 WORKLOAD = {"requests_per_day": 86_400.0 * SAVED / (STAY - LUNA), "ttft_p95_s": 1.0}

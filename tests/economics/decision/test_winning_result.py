@@ -11,6 +11,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.turning.winning_result import winning_result
 from roi.economics.decision.weighing import weigh
+from roi.report.comparison.findings import wins_at
 
 NAMES = "both_right", "only_incumbent", "only_this", "both_wrong"
 
@@ -46,6 +47,25 @@ def test_one_wrong_answer_more_than_is_told_leaves_the_advice_as_it_was(usd_per_
         assert fed.verdict.leader == leader
     even = 0.04 + 10_118.0 / 2_628_000.0 / usd_per_error
     assert most / v.wins_on_items < even - 0.001
+
+
+@pytest.mark.full
+def test_of_what_is_advised_already_one_wrong_answer_more_than_is_told_ends_the_advice() -> None:
+    """7 of 120 were wrong, against 4% of today's: a test may show that it is more. The screen says the last that does not."""
+    c = told({"value": 113 / 120, "items": 120}, 0.15)
+    v = c.verdict
+    assert v.leader == CHEAPER
+    e = v.measure_first or v.then
+    assert e is not None
+    assert (e.option, e.kind, e.paired) == (CHEAPER, "evaluate", False)
+    assert v.wins_at_error_rate is not None
+    assert v.wins_on_items == (e.items or 0) + 120
+    most = round(v.wins_at_error_rate * v.wins_on_items)
+    for wrong, leader in ((most, CHEAPER), (most + 1, "stay")):
+        assert told({"value": 1.0 - wrong / v.wins_on_items, "items": v.wins_on_items}, 0.15).verdict.leader == leader
+    rates = [f"{100 * rate:.3g}%" for rate in (most / v.wins_on_items, c.leader.quality.error_rate)]
+    assert wins_at(c, e) == (f" It stops winning if more than {most} of its answers to all {v.wins_on_items} items then judged"
+                             f" are wrong, {rates[0]} (so far: {rates[1]}).")
 
 
 def test_beside_todays_model_two_wrong_answers_either_way_turn_the_advice() -> None:

@@ -418,6 +418,18 @@ def test_what_makes_an_option_likely_is_told_beside_what_moves_the_mean() -> Non
     assert found.net_usd > 2.0 * the_evaluation(c).worth_usd
 
 
+def test_of_the_test_that_is_named_no_other_size_is_told_to_make_an_option_likely() -> None:
+    """At $1 a label 800 items have the highest net value by means; what is advised after them would ask for 3,200."""
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.90, "low": 0.85, "high": 0.95, "items": 300}}
+    dear = {"usd": 0.0, "labels": 3200.0, "usd_per_label": 1.0, "months": 0.0}
+    c = compare(case_of(draws=4096, quality={"scores": scores, "bar": 0.90}, evaluation=dear,
+                        candidates={"cascade_first": [], "self_hosted": []}), thresholds=False)
+    (found,), e = NextAnswer(comparison=c, warnings=(), note="").settling, c.verdict.then
+    assert e is not None
+    assert (found.about, found.kind, found.paired, found.items) == (e.option, e.kind, e.paired, e.items)
+    assert e.items == 800
+
+
 def settled(outcomes: dict[str, Array], leader: str, known: Array, asked: Asked, facts: list[Array]) -> tuple[float, float]:
     """How often `asked` is likely once `known` is told, and what that brings."""
     shared, *_ = settle(case_of())

@@ -13,7 +13,7 @@ import numpy as np
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.measuring.trials import Size, Trial, trials_in_bins
-from roi.economics.decision.measuring.worth import Following, Valuer, by_worth, valuer_of
+from roi.economics.decision.measuring.worth import Experiment, Following, Valuer, by_worth, valuer_of
 from roi.economics.inputs import Array, Option, Shared
 from roi.numerics.main_effects import MainEffects
 from roi.numerics.value_of_information import BINS, Bins, one_way
@@ -61,15 +61,16 @@ class Asked(NamedTuple):
 
 def settling(
     shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str],
-    leader: str, counts: str, asked: Sequence[Asked], following: Following | None = None,
+    leader: str, counts: str, asked: Sequence[Asked], following: Following | None = None, named: Experiment | None = None,
 ) -> tuple[Settling, ...]:
     """For each of these options the test that brings most to whom the chance rules bind; none of one that no test pays for.
 
-    The arguments are those of `experiments`; a move that is `following` the recommendation is carried out meanwhile. After a
-    result the option is likely where its chance to beat staying, given that result, is the one that it needs; what is known
-    moves the chance one way (`one_way`). That is decided on one half of the draws and counted on the other; a test is left out
-    where the other half, all such results together, does not have that chance by one standard error, and where the outcomes
-    without the main effects of other facts do not say so too: of both it is the one that brings less.
+    The arguments are those of `experiments`; of the test that is `named` already its size alone is asked. A move that is
+    `following` the recommendation is carried out meanwhile. After a result the option is likely where its chance to beat
+    staying, given that result, is the one that it needs; what is known moves the chance one way (`one_way`). That is decided on
+    one half of the draws and counted on the other; a test is left out where the other half, all such results together, does not
+    have that chance by one standard error, and where the outcomes without the main effects of other facts do not say so too: of
+    both it is the one that brings less.
     """
     valuer = valuer_of(shared, options, central, drawn, candidates, leader, counts, following)
     central = by_worth(central, drawn.saved(counts))
@@ -77,7 +78,11 @@ def settling(
     wins = MainEffects({each.option: (outcomes[each.option] > 0).astype(float) for each in asked}, drawn.columns)
     for trial, bins in trials_in_bins(shared, central, drawn, (*candidates, "stay"), counts):
         open_to = [each for each in asked if not trial.idle and each.option in (*candidates, *trial.eligible)]
+        same = named is not None and (trial.kind, trial.option, trial.fact, trial.paired) == (
+            named.kind, named.option, named.fact, named.paired)
         for size in trial.sizes if open_to else ():
+            if same and named is not None and size.items != named.items:
+                continue
             chances = trial.chances(bins, size)
             for each in open_to:
                 often, gain = likely_after(valuer, wins, bins, trial, size, chances, each)

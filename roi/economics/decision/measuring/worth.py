@@ -19,6 +19,8 @@ ALIKE: Final = 1.0
 """USD by which the same test of another option must bring more to be named in its place."""
 NEXT: Final = "next"
 """Stands among the options for two moves, one after the other."""
+TIME_API: Final = "time-api"
+"""The kind of the experiment that times an API (`turning.api_timing`)."""
 
 
 class Point(NamedTuple):
@@ -73,7 +75,7 @@ class Experiment:
     stop: tuple[int, int] | None = None
     """From the smallest to the largest size whose net value is within `error_usd` of the best: stop somewhere between."""
     pays_between_chances: tuple[float, float] | None = None
-    """Of time-api the chances of a miss, as shares, between which it is the best that can be done (`api_timing.timings`), None
+    """Of time-api the chances of a miss, as shares, between which it is the best that can be done (`turning.api_timing`), None
     = at none, or of another kind. Nobody knows that chance: `first_net_usd` is its net value at even odds."""
     lost_if_missed_usd: float | None = None
     """Of time-api what moving to the API is in vain where it misses: set-up beyond staying's, and the way back, USD."""

@@ -6,9 +6,9 @@ from math import inf
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.measuring.api_timing import ANOTHER_API, TIME_API, open_limits, waits
-from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.measuring.worth import TIME_API, Experiment
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.turning.api_timing import ANOTHER_API, open_limits, waits
 from roi.economics.inputs import Option, Tokens, path_of
 from roi.economics.lines.api_request import seen_tokens
 from roi.economics.option_kinds import KEEPS_MODEL

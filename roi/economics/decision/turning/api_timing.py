@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from roi.economics.decision.evaluation import Evaluated
-from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.measuring.worth import TIME_API, Experiment
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import value
 from roi.economics.inputs import Option, Shared
@@ -21,8 +21,6 @@ from roi.economics.reading import PLAIN
 from roi.facts.case import Case
 from roi.facts.fact import Basis, guessed
 
-TIME_API: Final = "time-api"
-"""The kind of the experiment."""
 SLO: Final = ("workload.ttft_p95_s", "workload.tpot_p95_s")
 ANOTHER_API: Final = PLAIN - KEEPS_MODEL - LEVERS
 """Kinds in which another model's API answers all users."""

@@ -145,7 +145,8 @@ def decide(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated], *,
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
     turning: TurningPrice, following: Following | None = None,
-    winning: Callable[[Experiment], WinningResult | None] | None = None, held: Mapping[str, float | None] = MappingProxyType({}),
+    winning: Callable[[Experiment], WinningResult | None] | None = None,
+    held: Mapping[str, float | None] = MappingProxyType({}),
 ) -> Verdict:
     """The verdict on the option that was chosen; `held` back is what would lead but for what it adds to that, with its chance.
 

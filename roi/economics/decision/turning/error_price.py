@@ -48,7 +48,8 @@ def turning_price(
     In each draw savings are linear in it as long as floors stay, so that the leader changes where two means cross, where a
     chance crosses what its kind needs, or where a floor changes. A template's value gives way to one that is stated, without a
     spread; another keeps its spread, as a share. The other bars are LUCK standard errors of a chance lower or higher, on the
-    same side of today's (`in_use` tells what options add to an API that is in use, by its id): n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
+    same side of today's: n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer. `in_use` tells
+    what options add to an API that is in use, by its id.
     """
     today, ids = float(np.asarray(shared.usd_per_error)), chosen.candidates
     each = np.asarray(today)
@@ -189,7 +190,7 @@ class _Priced:
         return find_first_move(self.results, choose(self.shared, self.results, self.chosen.counts))
 
     def _following(self, id: str, to: str) -> Row | None:
-        """What the option adds to the API once that is in use, in draws in which that reaches the bar; None where nobody asks."""
+        """What the option adds to the API once that is in use, in draws in which that reaches the bar."""
         found = self.in_use(to)
         if found is None or found.adds(id) is None:
             return None

@@ -1,14 +1,13 @@
 """The result of an evaluation from which on the rule of the verdict recommends what was evaluated (docs/economics.md, 8.4)."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from roi.economics.decision.draws import ASKED_DRAWS, Drawn, draw, saved_below_bar
-from roi.economics.decision.evaluation import Evaluated, choices_of, once_moved
+from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, once_moved
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.measuring.trials import answers, deviation_beside
 from roi.economics.decision.measuring.worth import Experiment
@@ -20,6 +19,7 @@ from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import with_error_rate
 from roi.economics.worked_out import ErrorRate
 from roi.facts.case import FOLLOWS, Case
+from roi.numerics.arrays import Flags
 from roi.numerics.beta import beta_quantile
 from roi.numerics.main_effects import ranks
 from roi.numerics.normal import normal_quantile
@@ -55,22 +55,12 @@ def winning_result(
     judged = [id for id in ids if answers(options[id]) == answers(subject)]
     moved = [id for id in ids if id in judged or "stay" in judged or {
         options[id].spills_to, options[id].long_to, options[id].escalates_to} & {*judged} - {"stay"}]
-
-    seed, met = drawn.seed, drawn.meets
-
-    def at_rate(rate: float) -> Callable[[Shared, Mapping[str, Option]], tuple[Shared, dict[str, Option]]]:
-        def world(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
-            return replace(shared, quality_bar=0.0), {
-                id: with_error_rate(o, rate) if answers(o) == answers(subject) else o for id, o in read.items()}
-
-        return world
-
-    def savings_at(rate: float) -> Mapping[str, Array]:
-        return draw(case, tuple(dict.fromkeys(("stay", *moved))), choices_of(options), n, seed, at_rate(rate)).saved(counts)
+    at = _AtRate(case, shared, options, drawn, counts, subject, n)
 
     begun = np.asarray(central["stay"].total.upfront)
     first = {id: np.asarray(begun - central[id].total.upfront).reshape(-1) for id in moved}
-    none, some = savings_at(0.0), savings_at(TRIED)
+    drawn_too = tuple(dict.fromkeys(("stay", *moved)))
+    none, some = (at.draw(rate, drawn_too, choices_of(options)).saved(counts) for rate in (0.0, TRIED))
     today, own = drawn.wrong["stay"][:n], drawn.wrong[e.option][:n]
     known = own - today if e.paired else own
     place = (ranks(known) + 0.5) / n
@@ -85,37 +75,13 @@ def winning_result(
         saved = drawn.saved(counts)[id][:n]
         if id in moved and id != "stay":
             saved = none[id] + (some[id] - none[id]) / TRIED * rate
-            reached = 1.0 - rate >= shared.quality_bar if id in judged else drawn.meets[id][:n]
             if not options[id].keeps_model:
-                saved = np.where(reached, saved, saved_below_bar(shared, first[id], saved))
+                saved = np.where(at.reached(id, rate), saved, saved_below_bar(shared, first[id], saved))
         mean, often = float(saved.mean()), float(np.mean(saved > 0))
         return Standing(
             tested=True, binds=binds(options[id]), expected_npv_usd=mean, expected_cash_npv_usd=mean,
             probability_npv_positive=often, probability_cash_positive=often,
             wrong_share=float((rate if id in judged else drawn.wrong[id]).mean()))
-
-    @cache
-    def once_moved_at(at: float, id: str, to: str) -> tuple[Array, Array] | None:
-        """What it adds once the API is in use and what is judged errs at that rate, whatever the bar, and its set-up."""
-        found = once_in_use(case, shared, options, counts, to, (id,))
-        if found is None or id not in found.done:
-            return None
-
-        def world(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
-            return once_moved(*at_rate(at)(shared, read), to)
-
-        drawn = draw(case, ("stay", to, id), choices_of({id: found.done[id].option}), n, seed, world)
-        spent = found.stay.total.upfront - found.done[id].total.upfront
-        return drawn.saved(counts)[id], np.asarray(spent).reshape(-1)
-
-    def adds(id: str, to: str, rate: Array) -> tuple[float, float] | None:
-        none, some = once_moved_at(0.0, id, to), once_moved_at(TRIED, id, to)
-        in_use, own = (1.0 - rate >= shared.quality_bar if x in judged else met[x][:n] for x in (to, id))
-        if none is None or some is None or not in_use.any():
-            return None
-        saved = none[0] + (some[0] - none[0]) / TRIED * rate
-        saved = np.where(own, saved, saved_below_bar(replace(shared, may_stay=True), none[1], saved))[in_use]
-        return float(saved.mean()), float(np.mean(saved > 0))
 
     def wins(wrong: int) -> bool:
         rate = rates(wrong)
@@ -124,12 +90,64 @@ def winning_result(
         if chosen.leader not in results:
             return chosen.leader in judged
         first = find_first_move(results, replace(chosen, likely=tuple(id for id in chosen.likely if id in results)), standings)
-        return hold_back(shared, standings, chosen, first, lambda id, to: adds(id, to, rate)).leader in judged
+        return hold_back(shared, standings, chosen, first, lambda id, to: at.adds(id, to, rate)).leader in judged
 
     lowest = -int(items * today.mean()) if e.paired else 0
     highest = int((1.0 - shared.quality_bar) * items + 1e-9) + lowest if not subject.keeps_model else items + lowest
     found = _last(wins, lowest, highest)
     return WinningResult(None if found is None else found / items, items)
+
+
+@dataclass(frozen=True)
+class _AtRate:
+    """The case with what is judged at another error rate, all other facts as they are drawn."""
+
+    case: Case
+    shared: Shared
+    options: Mapping[str, Option]
+    drawn: Drawn
+    counts: str
+    subject: Option
+    """The option that is judged; whatever answers as that does has its rate."""
+    n: int
+    """Draws that are looked at."""
+    known: dict[tuple[str, str], tuple[Array, Array, Array] | None] = field(default_factory=dict)
+    """What an option adds to an API in use, as far as worked out: at no error rate, at TRIED, and its set-up, USD."""
+
+    def draw(self, rate: float, ids: Sequence[str], choices: Mapping[str, Choice], to: str | None = None) -> Drawn:
+        """The draws of these options at this rate, whatever the bar; once the API `to` is in use, where one is named."""
+        def world(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
+            there = {id: with_error_rate(o, rate) if answers(o) == answers(self.subject) else o for id, o in read.items()}
+            shared = replace(shared, quality_bar=0.0)
+            return (shared, there) if to is None else once_moved(shared, there, to)
+
+        return draw(self.case, ids, choices, self.n, self.drawn.seed, world)
+
+    def reached(self, id: str, rate: Array) -> Flags:
+        """In which draws the option reaches the bar."""
+        judged = answers(self.options[id]) == answers(self.subject)
+        return 1.0 - rate >= self.shared.quality_bar if judged else self.drawn.meets[id][: self.n]
+
+    def adds(self, id: str, to: str, rate: Array) -> tuple[float, float] | None:
+        """As `Adds` says."""
+        if (id, to) not in self.known:
+            self.known[id, to] = self._in_use(id, to)
+        found, in_use = self.known[id, to], self.reached(to, rate)
+        if found is None or not in_use.any():
+            return None
+        none, some, spent = found
+        saved = none + (some - none) / TRIED * rate
+        lost = saved_below_bar(replace(self.shared, may_stay=True), spent, saved)
+        saved = np.where(self.reached(id, rate), saved, lost)[in_use]
+        return float(saved.mean()), float(np.mean(saved > 0))
+
+    def _in_use(self, id: str, to: str) -> tuple[Array, Array, Array] | None:
+        found = once_in_use(self.case, self.shared, self.options, self.counts, to, (id,))
+        if found is None or id not in found.done:
+            return None
+        choices = choices_of({id: found.done[id].option})
+        none, some = (self.draw(rate, ("stay", to, id), choices, to).saved(self.counts)[id] for rate in (0.0, TRIED))
+        return none, some, np.asarray(found.stay.total.upfront - found.done[id].total.upfront).reshape(-1)
 
 
 def _last(wins: Callable[[int], bool], low: int, high: int) -> int | None:

@@ -38,7 +38,7 @@ BUDGETS = {
     ("compare", "--no-cache"): Budget(f"{SCENARIO} answers.compare {SAVED} report.comparison", f"{DATA} {PRICES}"),
     ("compare",): Budget(  # no scenario, resolution, evidence, and of estimate what economics counts fleets with
         "cli disk errors units facts.case facts.fact numerics.beta numerics.value_of_information numerics.main_effects"
-        " numerics.normal numerics.paired numerics.sequence numerics.spreads estimate.serving.line_scatter"
+        " numerics.arrays numerics.normal numerics.paired numerics.sequence numerics.spreads estimate.serving.line_scatter"
         " catalog.user_data store.cases store.cache_files store.profiles.places estimate.replay.fleet"
         " estimate.replay.hourly_fleet economics.decision economics.cached_lengths"
         " economics.finance economics.inputs economics.lines economics.option_kinds economics.outlook economics.reading"

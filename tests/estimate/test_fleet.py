@@ -17,7 +17,7 @@ from roi.estimate.replay.fleet import (
     spill_share,
     valleys_filled,
 )
-from roi.estimate.replay.hourly_fleet import size_autoscaled_fleet, size_queue_fleet
+from roi.estimate.replay.hourly_fleet import _Hours, _with_starts, size_autoscaled_fleet, size_queue_fleet
 
 FLAT = np.ones(24)
 DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)
@@ -338,3 +338,23 @@ def test_being_allowed_to_wait_takes_no_more_gpus(floor: float) -> None:
             assert waits.gpus <= at_once.gpus
     small = size_autoscaled_fleet(0.05, 1.0, curve, can_wait=0.5, startup_s=600.0, replicas_minimum=1.0, to_none=True)
     assert small.gpus == pytest.approx(2.0 * 11 / 24)  # a replica and its spare for ten hours, started one ahead
+
+
+def test_no_day_takes_fewer_instances_than_the_bound_that_spares_counting_it_hour_by_hour() -> None:
+    """What is skipped as no better must be no better: 300 random fleets, in a draw and in forty, with and without spares."""
+    rng = np.random.default_rng(11)
+    for _ in range(300):
+        n = int(rng.choice([1, 40]))
+        curve = rng.choice([0.0, 0.3, 1.0, 2.5], (n, 24) if rng.random() < 0.5 else 24)
+        takes = float(rng.choice([1, 2]))
+        hours = _Hours(
+            rng.uniform(0.01, 9.0, (n, 1)), *(np.array([x]) for x in (
+                float(rng.integers(0, 3)), float(rng.integers(0, 4)), float(rng.uniform(1.0, 1.3)), takes,
+                takes * float(rng.choice([1, 4])))),
+            ahead=int(rng.integers(0, 3)), step=int(rng.choice([1, 1, 4])), first=0, to_none=bool(rng.random() < 0.5))
+        paid, fewest = np.broadcast_arrays(hours.paid(curve), hours.fewest(curve))
+        assert np.all(fewest <= paid + 1e-12)
+        held = _with_starts(curve, hours.ahead)
+        one_by_one = np.mean([hours.serving(held[..., h : h + 1])[1][..., 0] for h in range(24)], axis=0)
+        if hours.step == 1:
+            assert paid == pytest.approx(one_by_one, rel=1e-12)

@@ -1,5 +1,6 @@
 """A scenario is written and read without loss, and every mistake is named with its field, value and what is allowed."""
 
+import operator
 import re
 from datetime import date as Date
 from datetime import timedelta
@@ -55,14 +56,15 @@ workloads = st.one_of(
     st.fixed_dictionaries({"requests_per_day": spread(positive), **means}, optional=rest),
     st.fixed_dictionaries({"requests_per_day": spread(positive), "lengths": lengths}, optional=rest),
 )
-incumbents = st.fixed_dictionaries(
-    {"provider": words, "model": words},
-    optional={
-        "discount": spread(share),
-        "uses_cache": st.booleans(),
-        "committed_until": st.dates().map(lambda d: d.isoformat()),
-        "bill_usd_per_month": spread(positive),
-    },
+commitments = st.fixed_dictionaries(
+    {"committed_until": st.dates().map(lambda d: d.isoformat()), "committed_usd_per_month": spread(positive)})
+incumbents = st.builds(
+    operator.or_,
+    st.fixed_dictionaries(
+        {"provider": words, "model": words},
+        optional={"discount": spread(share), "uses_cache": st.booleans(), "bill_usd_per_month": spread(positive)},
+    ),
+    st.just({}) | commitments,
 )
 scenarios = st.fixed_dictionaries(
     {

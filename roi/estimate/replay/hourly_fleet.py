@@ -104,8 +104,9 @@ class _Hours:
         there = np.mean(held > 0.0, axis=-1) if self.to_none else np.ones(held.shape[:-1])
         load, spares, pooling, each = (x[..., 0] for x in (self.load, self.spares, self.pooling, self.per_instance))
         in_parts = np.mean(held, axis=-1) / np.maximum(pooling, 1.0) * load + spares * there
-        few = instances_needed(np.maximum(self.minimum, self.spares + 1.0 * self.to_none), self.takes, self.holds)
-        return np.asarray(np.maximum(in_parts / each * (1.0 - 4.0 * CEIL_TOLERANCE), np.asanyarray(few)[..., 0] * there))
+        one = np.maximum(self.minimum, self.spares + 1.0 * self.to_none)
+        least = np.asanyarray(instances_needed(one, self.takes, self.holds))
+        return np.asarray(np.maximum(in_parts / each * (1.0 - 4.0 * CEIL_TOLERANCE), least[..., 0] * there))
 
     def paid(self, over_mean: Array) -> Array:
         """Instances that are paid, in the mean over the hours; of many draws hour by hour, so that a cache holds them."""
@@ -138,7 +139,7 @@ class _Hours:
 
 
 def _alike(held: Array, to_none: bool) -> tuple[Array, list[int]]:
-    """Hours that differ in some draw, on the last axis, and how many each stands for; `to_none`: not those of no load."""
+    """Hours that differ in some draw, on the last axis, and how many each stands for; with `to_none` none without load."""
     by_hour = np.moveaxis(held, -1, 0)
     counts = Counter(hour.tobytes() for hour in by_hour)
     first = {hour.tobytes(): n for n, hour in enumerate(by_hour) if not to_none or np.any(hour > 0.0)}

@@ -14,7 +14,7 @@ from roi.economics.decision.draws import draw
 from roi.economics.decision.measuring.delays import uneven_losses
 from roi.economics.decision.measuring.settling import Asked, likely_after
 from roi.economics.decision.measuring.trials import Size, Trial, trials, trials_in_bins
-from roi.economics.decision.measuring.worth import NEXT, Experiment, Valuer
+from roi.economics.decision.measuring.worth import NEXT, Experiment, Valuer, valuer_of
 from roi.economics.decision.starts import live_later
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.finance import discount_factors
@@ -366,6 +366,17 @@ def test_a_delay_costs_what_going_live_that_much_later_does() -> None:
             assert (uneven[CHEAPER][months] < 0) == (growth > 0)
         assert uneven[CHEAPER][0] == pytest.approx(0.0, abs=1e-6)
         assert uneven[CHEAPER][-1] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_what_a_test_has_paid_of_a_set_up_is_spared_whole_however_long_it_takes() -> None:
+    """Of what is saved without the set-up the months until the result are lost, of the $1,000 of it that are paid none."""
+    w = weigh(case_of(draws=64))
+    assert w.drawn is not None
+    other = next(id for id in w.results if id not in ("stay", CHEAPER))
+    valuer = valuer_of(w.shared, w.options, w.central, w.drawn, ("stay", CHEAPER), CHEAPER, "errors")
+    sizes = [Size(items=100, cost_usd=0.0, months=6.0, spared_usd=usd) for usd in (0.0, 1000.0)]
+    shift = valuer._moves(("stay", CHEAPER, other), sizes).shift
+    assert shift[:, 1, 2] - shift[:, 0, 2] == pytest.approx([1000.0, 1000.0])
 
 
 def test_a_course_that_the_user_pays_for_is_no_part_of_training_what_is_to_be_judged() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +72,55 @@ def test_an_announced_end_forces_a_migration_and_so_does_each_life_after_it() ->
     bill = np.add(w.line("stay", "API input, uncached")[1], w.line("stay", "API output")[1])
     each = PER_MONTH * 0.0028
     assert bill[[0, 1, 10, 11, 20, 21]] == pytest.approx(each * np.array([1, 0.5, 0.5, 0.25, 0.25, 0.125]))
+
+
+def ending(**changes: Any) -> World:
+    """gpt-4.1 ends 51 days (1.68 months) on: 40 h x $100 + $400; gpt-6-luna, which its vendor suggests, and a rival."""
+    timing = {"months_to_live": {**NONE, "api": 1.0}, "months_in_parallel": 1.0} | changes.pop("timing", {})
+    rival = "anthropic/claude-haiku-5-5"
+    today = {"model": "gpt-4.1", **changes.pop("incumbent", {})}
+    return world(incumbent=today, timing=timing, quality={"scores": {"gpt-4.1": 0.95}},
+                 candidates={"api_models": ["openai/gpt-6-luna", rival], "cascade_first": [rival]}, **changes)
+
+
+RIVAL, MOVED = "cheaper-api:anthropic/claude-haiku-5-5", "incumbent's model ends: migration"
+
+
+def test_both_are_paid_no_longer_than_todays_model_lives_and_nobody_moves_on_for_days() -> None:
+    """Live after 1 month, 1 in parallel: the incumbent is paid for 51 / (365/12) = 1.677 months and not 2, and not ported.
+
+    $0.0028 a request. A cascade goes on with it, and keeps it in parallel for all of its time.
+    """
+    w, end = ending(), 51 / (365 / 12)
+    kept = w.line(RIVAL, "incumbent, until live and in parallel")[1]
+    assert kept[:3] == pytest.approx([PER_MONTH * 0.0028, PER_MONTH * 0.0028 * (end - 1.0), 0.0])
+    assert MOVED not in w.names(RIVAL)
+    assert float(w.options[RIVAL].months_kept) == pytest.approx(end)
+    cascade = w.options["cascade:anthropic/claude-haiku-5-5"]
+    assert cascade.months_kept == cascade.months_to_live + 1.0
+    assert MOVED in w.names(cascade.id)
+    seats = ending(incumbent={"seats": {"users": 10, "usd_per_month": 30}})
+    assert seats.options[RIVAL].months_kept == 2.0
+
+
+def test_in_draws_the_overlap_ends_with_the_life_of_each() -> None:
+    """Ends after 0.5 months, and every 10 from there, 1, 1.2 and 5: an end before go-live is the successor's 10 later."""
+    w = ending()
+    lives = np.array([[0.5], [1.0], [1.2], [5.0]])
+    drawn = replace(w.options[RIVAL], todays_end=lives, todays_life=10.0)
+    assert np.reshape(drawn.months_kept, -1) == pytest.approx([2.0, 1.0, 1.2, 2.0])
+    for life, kept in zip(lives[:, 0], np.reshape(drawn.months_kept, -1), strict=True):
+        assert replace(drawn, todays_end=float(life)).months_kept == pytest.approx(kept)
+    assert replace(drawn, todays_end=lives[3:]).months_kept == 2.0
+
+
+def test_a_move_to_what_the_vendor_suggests_is_the_migration_and_is_paid_once() -> None:
+    """gpt-4.1 ends after half a month, either API is live after 1: its rival pays for the move to the successor besides."""
+    w = ending(incumbent={"ends_in_months": 0.5})
+    for id, upfront, kept in ((CHEAPER, 0.0, 1.0), (RIVAL, 4400.0, 2.0)):
+        assert w.line(id, MOVED)[0] == pytest.approx(upfront)
+        assert w.options[id].months_kept == kept
+        assert w.line(id, "evaluation before the change")[0] == 400.0
 
 
 def test_a_model_without_announced_end_has_an_assumed_life_staying_included() -> None:

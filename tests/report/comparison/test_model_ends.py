@@ -47,8 +47,7 @@ def test_the_advice_at_the_price_of_what_the_vendor_suggests_stands_beside_its_e
     line = re.search(r"! openai/gpt-4\.1 ends on 2027-01-14: a move is due in any case\. Its vendor suggests gpt-6-luna: were"
                      r" staying to go on with that at 0\.0543 x the price \(incumbent\.successor_price_ratio\),"
                      r" gpt-4\.1-mini tuned @ azure has a mean NPV of (-\$[\d,]+k) and beats staying in (\S+) of the draws, and"
-                     r" the advice is to stay until then; name openai/gpt-6-luna in candidates\.api_models to compare it"
-                     r" !", text)
+                     r" the advice is to stay until then; name openai/gpt-6-luna in candidates\.api_models to compare it", text)
     assert line is not None
     assert "candidates.api_models" not in told(("candidates: {", "candidates: {api_models: [openai/gpt-6-luna], "))[1]
     ratio = c.case["vendors.openai/gpt-4.1.suggested_price_ratio"].number()

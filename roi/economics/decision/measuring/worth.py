@@ -305,10 +305,10 @@ class Valuer:
 
         With o an option's outcome (NPV of moving at once), u its set-up, p what the experiment has paid of that, L the share of
         the horizon until the result is there and k what these months cost it beyond that even share, moving then brings
-        o + p - (o + p + u) L - k. Where the leader runs meanwhile, moving on brings
-        o + p - u' - ((o + p + u) - (o' + u')) L - (k - k'), of which o' L is left out: it is the same for all options. Moving
-        back to staying costs the way back, and keeping the leader nothing. What follows the leader waits for the result, or it
-        runs meanwhile as the leader does.
+        o + p - (o + u) L - k: o + u is what is saved without the set-up, whoever paid that. Where the leader runs meanwhile,
+        moving on brings o + p - u' - ((o + u) - (o' + u')) L - (k - k'), of which o' L is left out: it is the same for all
+        options. Moving back to staying costs the way back, and keeping the leader nothing. What follows the leader waits for
+        the result, or it runs meanwhile as the leader does.
         """
         upfront = np.array([self.upfront[id] for id in ids])
         spared = np.array([[0.0 if id in self.candidates else size.spared_usd for id in ids] for size in sizes])
@@ -317,7 +317,7 @@ class Valuer:
 
         def meanwhile(running: str) -> Array:
             led, back = ids.index(running), float(np.asarray(self.shared.migration_hours * self.shared.usd_per_hour))
-            later = spared * (1.0 - lost) - upfront[led] - (upfront - upfront[led]) * lost
+            later = spared - upfront[led] - (upfront - upfront[led]) * lost
             later -= beyond - beyond[:, [led]]
             if "stay" in ids:
                 later[:, ids.index("stay")] -= back
@@ -326,7 +326,7 @@ class Valuer:
                 later[:, ids.index(NEXT)] += upfront[led]
             return np.asarray(later)
 
-        delayed = spared * (1.0 - lost) - upfront * lost - beyond
+        delayed = spared - upfront * lost - beyond
         running = [each for each in (self.leader, NEXT) if each in ids and each != "stay"]
         first, *others = [meanwhile(each) for each in running] or [delayed]
         return _Moves(1.0 - lost[:, 0], np.stack([first, delayed, *others]))

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, takewhile
-from math import isclose
 from typing import Final
 
 import numpy as np
@@ -75,7 +74,7 @@ class OtherLeaders:
             return None
         past = next(x for x in _tried() if x >= furthest)
         found = self.volume(up=up, within=past)  # where the screen tells it, if that is on the way
-        if found is not None and isclose(found[0], requests_per_day, rel_tol=BESIDE_A_JUMP):
+        if found is not None and math.isclose(found[0], requests_per_day, rel_tol=BESIDE_A_JUMP):
             return requests_per_day  # a search of its own would end a digit beside the one that is told
         if found is None or (found[0] > requests_per_day if up else found[0] < requests_per_day):
             found = self._volume([requests_per_day / today])
@@ -105,7 +104,7 @@ class OtherLeaders:
         if times <= 1.0 or self.leader_at(self._rents, times) == self.verdict.leader:
             return None
         found = self.rent
-        if found is not None and isclose(found[0], times, rel_tol=BESIDE_A_JUMP):
+        if found is not None and math.isclose(found[0], times, rel_tol=BESIDE_A_JUMP):
             return times
         if found is None or found[0] > times:
             found = self._first_turn([times], self._rents)

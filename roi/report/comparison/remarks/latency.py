@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from math import inf
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
@@ -72,7 +71,7 @@ def _known_to_keep(c: Comparison, o: OptionResult, limits: Iterable[str]) -> boo
 def missed_slo(c: Comparison, id: str) -> dict[str, float]:
     """The limits that an option's API misses as measured, and what was measured; none where everything can wait."""
     held = case_number(c.case, "workload.can_wait_share", 0.0) < 1.0
-    return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path, inf)}
+    return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path, math.inf)}
 
 
 def _measured(c: Comparison, id: str, path: str) -> float:

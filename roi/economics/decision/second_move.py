@@ -1,20 +1,21 @@
 """What follows an API that is to be used first: GPUs that save once it is in use (docs/economics.md, 8.7)."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 
-from roi.economics.decision.draws import Drawn, draw, draws_and_seed, percentiles
+from roi.economics.decision.draws import Drawn, World, draw, draws_and_seed, percentiles
 from roi.economics.decision.evaluation import (
+    Choice,
     Evaluated,
     can_be_in_use,
     cash_flows,
     choices_of,
     choose_plan,
     evaluate,
+    once_left,
     once_moved,
 )
 from roi.economics.decision.measuring.worth import Following
@@ -107,12 +108,8 @@ class OnceInUse:
 
 def once_in_use(
     case: Case, shared: Shared, options: Mapping[str, Option], counts: str, to: str, among: Sequence[str],
-    draws: float = math.inf,
 ) -> OnceInUse | None:
-    """Options on GPUs `among` these once the API `to` is in use, each on its plan there; None where that is no mere API.
-
-    By so many of the draws that the case asks for, at most.
-    """
+    """Options on GPUs `among` these once the API `to` is in use, each on its plan there; None where that is no mere API."""
     if not can_be_in_use(options[to]):
         return None
     after, moved = once_moved(shared, options, to)
@@ -120,12 +117,25 @@ def once_in_use(
     return OnceInUse(
         case, to, counts, evaluate(after, moved["stay"], moved),
         {plan.id: evaluate(after, plan, moved) for plan in plans if plan.infeasible is None},
-        int(min(draws_and_seed(case)[0], draws)))
+        draws_and_seed(case)[0])
 
 
 def adds(found: OnceInUse | None, id: str) -> tuple[float, float | None] | None:
     """What `OnceInUse.adds` says; None also after what is no mere API."""
     return None if found is None else found.adds(id)
+
+
+def left_to(
+    case: Case, choices: Mapping[str, Choice], n: int, seed: int, *, id: str, to: str, world: World | None = None,
+) -> Drawn:
+    """What the API `to` saves from the month on in which the option `id` leaves today's model: by so much it adds less to it.
+
+    No GPUs are drawn for it. Besides, what `id` hands on to today's model would be handed to the API: that is not counted.
+    """
+    def there(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
+        return once_left(*((shared, read) if world is None else world(shared, read)), to, id)
+
+    return draw(case, ("stay", to), {id: choices[id]}, n, seed, there, (id,))
 
 
 def choose_first(case: Case, w: Weighed) -> Choices:

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from roi.economics.decision.draws import draw, draws_and_seed
-from roi.economics.decision.evaluation import Choice
+from roi.economics.decision.draws import Drawn, draw, draws_and_seed
+from roi.economics.decision.evaluation import Choice, can_be_in_use
 from roi.economics.decision.option_result import OptionResult, Standing, standing
 from roi.economics.decision.recommendation import (
     LUCK,
-    Choices,
     chance,
     chance_needed,
     choose,
@@ -21,7 +20,7 @@ from roi.economics.decision.recommendation import (
     value,
     with_bars,
 )
-from roi.economics.decision.second_move import OnceInUse, adds, choose_first, once_in_use
+from roi.economics.decision.second_move import choose_first, left_to
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.inputs import Array, Option, Shared
 from roi.facts.case import Case
@@ -75,35 +74,48 @@ class Elsewhere:
         standings = {id: standing(shared, options[id], drawn) for id in live}
         saved = dict[str, tuple[Number, Number]]()
         for id, each in standings.items():
-            rank, of = math.ceil(chance_needed(shared, each) * n), drawn.saved(shared.counts)[id]
-            at_bar = float(np.partition(of, n - rank)[n - rank]) if rank else math.inf
+            at_bar = _at_bar(drawn.saved(shared.counts)[id], chance_needed(shared, each))
             saved[id] = value(each, shared.counts), min(value(each, shared.counts), at_bar)
         bars = (shared, *(with_bars(shared, luck, luck, n) for luck in (-LUCK, LUCK)))
         chances = {id: odds for id, each in standings.items() if (odds := chance(each, shared.counts)) is not None}
-        after = cache(lambda id, to: once_in_use(self.case, shared, options, shared.counts, to, (id,), n))
-        leaders = tuple(self._led(each, standings, choose(each, standings, shared.counts), after) for each in bars)
+        after = cache(lambda id, to: self._after(drawn, id, to))
+        leaders = tuple(self._led(each, standings, after) for each in bars)
         raw = choose(shared, standings, shared.counts)
         first = find_first_move(self.today, raw, standings)
-        found = None if first is None else after(raw.leader, first)
-        if found is not None and found.adds(raw.leader) is not None:
-            x, mean = found.added(raw.leader)[found.reached], saved[raw.leader]
-            rank = math.ceil(chance_needed(shared, standings[raw.leader]) * x.size)
-            at_bar = float(np.partition(x, x.size - rank)[x.size - rank]) if rank else math.inf
-            saved[raw.leader] = mean[0], min(mean[1], float(x.mean()), at_bar)
+        if first is not None and (x := after(raw.leader, first)) is not None:
+            mean, least = saved[raw.leader]
+            saved[raw.leader] = mean, min(least, float(x.mean()), _at_bar(x, chance_needed(shared, standings[raw.leader])))
         return Stood(leaders, with_staying(shared, saved), chances)
 
+    def _after(self, drawn: Drawn, id: str, to: str) -> Array | None:
+        """What an option on GPUs adds to an API in use, in draws in which that reaches the bar; None where 8.7 asks nothing."""
+        shared, options, choices = self._settled
+        if not (options[id].self_hosted and can_be_in_use(options[to]) and drawn.meets[to].any()):
+            return None
+        left = left_to(self.case, choices, drawn.n, drawn.seed, id=id, to=to).saved(shared.counts)[to]
+        return (drawn.saved(shared.counts)[id] - np.where(drawn.meets[id], left, 0.0))[drawn.meets[to]]
+
     def _led(
-        self, shared: Shared, standings: Mapping[str, OptionResult | Standing], chosen: Choices,
-        after: Callable[[str, str], OnceInUse | None],
+        self, bars: Shared, standings: Mapping[str, Standing], after: Callable[[str, str], Array | None],
     ) -> str:
         """Who leads, what adds too seldom to its first move held back; what comes first has paid back as it has today."""
-        first = find_first_move(self.today, chosen, standings)
-        return hold_back(shared, standings, chosen, first, lambda id, to: adds(after(id, to), id)).leader
+        chosen = choose(bars, standings, bars.counts)
+
+        def adds(id: str, to: str) -> tuple[float, float] | None:
+            return None if (x := after(id, to)) is None else (float(x.mean()), float(np.mean(x > 0)))
+
+        return hold_back(bars, standings, chosen, find_first_move(self.today, chosen, standings), adds).leader
 
     def _central(self) -> Stood:
         w = weigh(self.case, self.ids)
         means = {id: value(r, w.shared.counts) for id, r in w.results.items()}
         return Stood((choose_first(self.case, w).leader,), with_staying(w.shared, {id: (x, x) for id, x in means.items()}))
+
+
+def _at_bar(saved: Array, needed: float) -> float:
+    """The most, USD, that is saved in such a share of the draws."""
+    rank = math.ceil(needed * saved.size)
+    return float(np.partition(saved, saved.size - rank)[saved.size - rank]) if rank else math.inf
 
 
 def with_staying(shared: Shared, saved: Mapping[str, tuple[Number, Number]]) -> Mapping[str, tuple[Number, Number]]:

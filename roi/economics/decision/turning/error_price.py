@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
+from functools import cached_property
 from itertools import pairwise, product
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, draw
-from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
+from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, once_left
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import CENT, OptionResult, Standing
 from roi.economics.decision.recommendation import (
@@ -22,7 +22,7 @@ from roi.economics.decision.recommendation import (
     hold_back,
     with_bars,
 )
-from roi.economics.decision.second_move import OnceInUse, once_in_use
+from roi.economics.decision.second_move import OnceInUse, left_to
 from roi.economics.decision.second_move import adds as second_move_adds
 from roi.economics.decision.verdict import Flip, TurningPrice
 from roi.economics.inputs import Array, Option, Shared, path_of
@@ -61,8 +61,6 @@ def turning_price(
         dollar, each = case[USD_PER_ERROR].model_copy(update={"value": 1.0}), np.ones(1)
         case = Case(facts={**case.facts, USD_PER_ERROR: dollar})
         drawn = draw(case, ids, choices, drawn.n, drawn.seed) if drawn is not None else None
-        shared = replace(shared, usd_per_error=1.0)
-        in_use = cache(partial(once_in_use, case, shared, options, chosen.counts, among=ids))
     floors = {id: _floors(shared, options, id, choices.get(id)) for id in ids}
     priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors, in_use)
     flip = priced.turn(shared)
@@ -190,20 +188,16 @@ class _Priced:
         return find_first_move(self.results, choose(self.shared, self.results, self.chosen.counts))
 
     def _following(self, id: str, to: str) -> Row | None:
-        """What the option adds to the API once that is in use, in draws in which that reaches the bar."""
-        found = self.in_use(to)
+        """What the option adds to the API once that is in use, in draws in which that reaches the bar, on today's floor."""
+        found, row = self.in_use(to), self._row(id, self.choices.get(id))
         if found is None or found.adds(id) is None:
             return None
-        if found.drawn is None:
-            cash, errors = (np.array([float(getattr(found.stay, name)) - float(getattr(found.done[id], name))])
-                            for name in ("pv_without_errors", "pv"))
-            errors, each = errors - cash, np.full(1, float(np.asarray(self.shared.usd_per_error)))
+        if self.drawn is None:
+            left, meets, reached = self._central(once_left(self.shared, self.options, to, id)[1], to), np.ones(1), [True]
         else:
-            cash = found.drawn.cash[id][found.reached]
-            errors = found.drawn.npv[id][found.reached] - cash
-            each = np.broadcast_to(self.each, found.reached.shape)[found.reached]
-        known = (each > 0) & (np.abs(errors) > CENT)
-        return Row(self.results[id], cash, np.divide(errors, each, out=np.zeros(errors.shape), where=known))
+            drawn = left_to(self.case, self.choices, self.drawn.n, self.drawn.seed, id=id, to=to)
+            left, meets, reached = self._by_draw(drawn, to), self.drawn.meets[id], self.drawn.meets[to]
+        return Row(self.results[id], *((a - meets * b)[reached] for a, b in zip((row.without, row.slope), left, strict=True)))
 
     def _standing(self, id: str, row: Row, usd_per_error: float) -> Standing:
         r, saved = row.result, row.without + usd_per_error * row.slope
@@ -247,16 +241,24 @@ class _Priced:
         result, n = self.results[id], self.drawn.n if self.drawn is not None else 0
         option, drawn = _placed(self.options[id], choice), self.drawn
         if drawn is None:
-            dollar = replace(self.shared, usd_per_error=1.0)
-            stay, done = (evaluate(dollar, each, self.options) for each in (self.options["stay"], option))
-            return Row(result, *(np.array([float(a) - float(b)]) for a, b in (
-                (stay.pv_without_errors, done.pv_without_errors), (stay.total.errors_pv, done.total.errors_pv))))
+            return Row(result, *self._central({**self.options, id: option}, id))
         if choice is not None and choice != self.choices.get(id):
             result = replace(result, binds=binds(option))
             drawn = draw(self.case, ("stay", id), {**self.choices, id: choice}, n, drawn.seed)
+        return Row(result, *self._by_draw(drawn, id))
+
+    def _central(self, options: Mapping[str, Option], id: str) -> tuple[Array, Array]:
+        """What the option saves at the central values without wrong answers, and more for each USD of these."""
+        dollar = replace(self.shared, usd_per_error=1.0)
+        stay, done = (evaluate(dollar, options[each], options) for each in ("stay", id))
+        return (np.array([float(stay.pv_without_errors) - float(done.pv_without_errors)]),
+                np.array([float(stay.total.errors_pv) - float(done.total.errors_pv)]))
+
+    def _by_draw(self, drawn: Drawn, id: str) -> tuple[Array, Array]:
+        """What the option saves in each draw without wrong answers, and more for each USD of these."""
         errors = drawn.npv[id] - drawn.cash[id]
         known = (self.each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
-        return Row(result, drawn.cash[id], np.divide(errors, self.each, out=np.zeros(errors.shape), where=known))
+        return drawn.cash[id], np.divide(errors, self.each, out=np.zeros(errors.shape), where=known)
 
 
 class _Cost(NamedTuple):

@@ -1,19 +1,20 @@
 """The result of an evaluation from which on the rule of the verdict recommends what was evaluated (docs/economics.md, 8.4)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from roi.economics.decision.draws import ASKED_DRAWS, Drawn, draw, saved_below_bar
-from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, once_moved
+from roi.economics.decision.evaluation import Evaluated, can_be_in_use, choices_of
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.measuring.trials import answers, deviation_beside
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import OptionResult, Standing
 from roi.economics.decision.recommendation import choose, find_first_move, hold_back
-from roi.economics.decision.second_move import once_in_use
+from roi.economics.decision.second_move import left_to
 from roi.economics.decision.verdict import WinningResult
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import with_error_rate
@@ -60,7 +61,8 @@ def winning_result(
     begun = np.asarray(central["stay"].total.upfront)
     first = {id: np.asarray(begun - central[id].total.upfront).reshape(-1) for id in moved}
     drawn_too = tuple(dict.fromkeys(("stay", *moved)))
-    none, some = (at.draw(rate, drawn_too, choices_of(options)).saved(counts) for rate in (0.0, TRIED))
+    none, some = (draw(case, drawn_too, choices_of(options), n, drawn.seed, partial(at.world, rate)).saved(counts)
+                  for rate in (0.0, TRIED))
     today, own = drawn.wrong["stay"][:n], drawn.wrong[e.option][:n]
     known = own - today if e.paired else own
     place = (ranks(known) + 0.5) / n
@@ -71,12 +73,16 @@ def winning_result(
             return np.clip(today + wrong / items + apart, 0.0, 1.0)
         return beta_quantile(apart, wrong + HALF, items - wrong + HALF)
 
-    def standing(id: str, rate: Array) -> Standing:
+    def saved_at(id: str, rate: Array) -> Array:
         saved = drawn.saved(counts)[id][:n]
         if id in moved and id != "stay":
             saved = none[id] + (some[id] - none[id]) / TRIED * rate
             if not options[id].keeps_model:
                 saved = np.where(at.reached(id, rate), saved, saved_below_bar(shared, first[id], saved))
+        return saved
+
+    def standing(id: str, rate: Array) -> Standing:
+        saved = saved_at(id, rate)
         mean, often = float(saved.mean()), float(np.mean(saved > 0))
         return Standing(
             tested=True, binds=binds(options[id]), expected_npv_usd=mean, expected_cash_npv_usd=mean,
@@ -87,10 +93,17 @@ def winning_result(
         rate = rates(wrong)
         standings = {id: standing(id, rate) for id in ids}
         chosen = choose(shared, standings, counts)
-        if chosen.leader not in results:
-            return chosen.leader in judged
-        first = find_first_move(results, replace(chosen, likely=tuple(id for id in chosen.likely if id in results)), standings)
-        return hold_back(shared, standings, chosen, first, lambda id, to: at.adds(id, to, rate)).leader in judged
+        known = replace(chosen, likely=tuple(id for id in chosen.likely if id in results))
+        first = find_first_move(results, known, standings) if chosen.leader in results else None
+
+        def adds(id: str, to: str) -> tuple[float, float] | None:
+            in_use = at.reached(to, rate)
+            if not (options[id].self_hosted and can_be_in_use(options[to]) and in_use.any()):
+                return None
+            x = (saved_at(id, rate) - np.where(at.reached(id, rate), at.left(id, to, rate), 0.0))[in_use]
+            return float(x.mean()), float(np.mean(x > 0))
+
+        return hold_back(shared, standings, chosen, first, adds).leader in judged
 
     lowest = -int(items * today.mean()) if e.paired else 0
     highest = int((1.0 - shared.quality_bar) * items + 1e-9) + lowest if not subject.keeps_model else items + lowest
@@ -111,44 +124,27 @@ class _AtRate:
     """The option that is judged; whatever answers as that does has its rate."""
     n: int
     """Draws that are looked at."""
-    known: dict[tuple[str, str], tuple[Array, Array, Array] | None] = field(default_factory=dict)
-    """What an option adds to an API in use, as far as worked out: at no error rate, at TRIED, and its set-up, USD."""
+    known: dict[tuple[str, str], list[Array]] = field(default_factory=dict)
+    """What an API saves once an option is live, as far as worked out: at no error rate, and at TRIED, USD."""
 
-    def draw(self, rate: float, ids: Sequence[str], choices: Mapping[str, Choice], to: str | None = None) -> Drawn:
-        """The draws of these options at this rate, whatever the bar; once the API `to` is in use, where one is named."""
-        def world(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
-            there = {id: with_error_rate(o, rate) if answers(o) == answers(self.subject) else o for id, o in read.items()}
-            shared = replace(shared, quality_bar=0.0)
-            return (shared, there) if to is None else once_moved(shared, there, to)
-
-        return draw(self.case, ids, choices, self.n, self.drawn.seed, world)
+    def world(self, rate: float, shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
+        """What is judged at this rate, whatever the bar."""
+        return replace(shared, quality_bar=0.0), {
+            id: with_error_rate(o, rate) if answers(o) == answers(self.subject) else o for id, o in read.items()}
 
     def reached(self, id: str, rate: Array) -> Flags:
         """In which draws the option reaches the bar."""
         judged = answers(self.options[id]) == answers(self.subject)
         return 1.0 - rate >= self.shared.quality_bar if judged else self.drawn.meets[id][: self.n]
 
-    def adds(self, id: str, to: str, rate: Array) -> tuple[float, float] | None:
-        """As `Adds` says."""
+    def left(self, id: str, to: str, rate: Array) -> Array:
+        """What `left_to` says of each draw."""
         if (id, to) not in self.known:
-            self.known[id, to] = self._in_use(id, to)
-        found, in_use = self.known[id, to], self.reached(to, rate)
-        if found is None or not in_use.any():
-            return None
-        none, some, spent = found
-        saved = none + (some - none) / TRIED * rate
-        lost = saved_below_bar(replace(self.shared, may_stay=True), spent, saved)
-        saved = np.where(self.reached(id, rate), saved, lost)[in_use]
-        return float(saved.mean()), float(np.mean(saved > 0))
-
-    def _in_use(self, id: str, to: str) -> tuple[Array, Array, Array] | None:
-        found = once_in_use(self.case, self.shared, self.options, self.counts, to, (id,))
-        if found is None or id not in found.done:
-            return None
-        choices = choices_of({id: found.done[id].option})
-        none, some = (self.draw(rate, ("stay", to, id), choices, to).saved(self.counts)[id] for rate in (0.0, TRIED))
-        return none, some, np.asarray(found.stay.total.upfront - found.done[id].total.upfront).reshape(-1)
-
+            kept = choices_of({id: self.options[id]})
+            self.known[id, to] = [left_to(self.case, kept, self.n, self.drawn.seed, id=id, to=to, world=partial(
+                self.world, each)).saved(self.counts)[to] for each in (0.0, TRIED)]
+        none, some = self.known[id, to]
+        return none + (some - none) / TRIED * rate
 
 def _last(wins: Callable[[int], bool], low: int, high: int) -> int | None:
     """The last number from `low` to `high` that wins, where all below it do; None where none does."""

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, draw
-from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, once_left
+from roi.economics.decision.evaluation import Choice, can_be_in_use, choose_plan, evaluate, once_left
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import CENT, OptionResult, Standing
 from roi.economics.decision.recommendation import (
@@ -129,6 +129,8 @@ class _Priced:
     in_use: InUse
     rows: dict[tuple[str, Choice | None], Row] = field(default_factory=dict)
     """Rows of options on a plan and floor, as far as worked out so far."""
+    following: dict[tuple[str, str], Row | None] = field(default_factory=dict)
+    """What an option adds to an API in use, as far as worked out so far."""
     standings: dict[float, dict[str, Standing]] = field(default_factory=dict)
     """How each option stands at a price of a wrong answer, USD, as far as worked out so far."""
 
@@ -189,15 +191,21 @@ class _Priced:
 
     def _following(self, id: str, to: str) -> Row | None:
         """What the option adds to the API once that is in use, in draws in which that reaches the bar, on today's floor."""
-        found, row = self.in_use(to), self._row(id, self.choices.get(id))
-        if found is None or found.adds(id) is None:
+        if (id, to) not in self.following:
+            self.following[id, to] = self._follows(id, to)
+        return self.following[id, to]
+
+    def _follows(self, id: str, to: str) -> Row | None:
+        reached = np.ones(1, dtype=bool) if self.drawn is None else self.drawn.meets[to]
+        if not (self.options[id].self_hosted and can_be_in_use(self.options[to]) and reached.any()):
             return None
+        row, meets = self._row(id, self.choices.get(id)), 1.0
         if self.drawn is None:
-            left, meets, reached = self._central(once_left(self.shared, self.options, to, id)[1], to), np.ones(1), [True]
+            left = self._central(once_left(self.shared, self.options, to, id)[1], to)
         else:
-            drawn = left_to(self.case, self.choices, self.drawn.n, self.drawn.seed, id=id, to=to)
-            left, meets, reached = self._by_draw(drawn, to), self.drawn.meets[id], self.drawn.meets[to]
-        return Row(self.results[id], *((a - meets * b)[reached] for a, b in zip((row.without, row.slope), left, strict=True)))
+            meets = self.drawn.meets[id]
+            left = self._by_draw(left_to(self.case, self.choices, self.drawn.n, self.drawn.seed, id=id, to=to), to)
+        return Row(row.result, *((a - meets * b)[reached] for a, b in zip((row.without, row.slope), left, strict=True)))
 
     def _standing(self, id: str, row: Row, usd_per_error: float) -> Standing:
         r, saved = row.result, row.without + usd_per_error * row.slope

@@ -95,15 +95,8 @@ def winning_result(
         chosen = choose(shared, standings, counts)
         known = replace(chosen, likely=tuple(id for id in chosen.likely if id in results))
         first = find_first_move(results, known, standings) if chosen.leader in results else None
-
-        def adds(id: str, to: str) -> tuple[float, float] | None:
-            in_use = at.reached(to, rate)
-            if not (options[id].self_hosted and can_be_in_use(options[to]) and in_use.any()):
-                return None
-            x = (saved_at(id, rate) - np.where(at.reached(id, rate), at.left(id, to, rate), 0.0))[in_use]
-            return float(x.mean()), float(np.mean(x > 0))
-
-        return hold_back(shared, standings, chosen, first, adds).leader in judged
+        return hold_back(shared, standings, chosen, first, lambda id, to: at.adds(
+            id, to, rate, saved_at(id, rate))).leader in judged
 
     lowest = -int(items * today.mean()) if e.paired else 0
     highest = int((1.0 - shared.quality_bar) * items + 1e-9) + lowest if not subject.keeps_model else items + lowest
@@ -136,6 +129,14 @@ class _AtRate:
         """In which draws the option reaches the bar."""
         judged = answers(self.options[id]) == answers(self.subject)
         return 1.0 - rate >= self.shared.quality_bar if judged else self.drawn.meets[id][: self.n]
+
+    def adds(self, id: str, to: str, rate: Array, saved: Array) -> tuple[float, float] | None:
+        """As `Adds` says, of an option that so much is `saved` by in the place of today's model."""
+        in_use = self.reached(to, rate)
+        if not (self.options[id].self_hosted and can_be_in_use(self.options[to]) and in_use.any()):
+            return None
+        x = (saved - np.where(self.reached(id, rate), self.left(id, to, rate), 0.0))[in_use]
+        return float(x.mean()), float(np.mean(x > 0))
 
     def left(self, id: str, to: str, rate: Array) -> Array:
         """What `left_to` says of each draw."""

@@ -232,7 +232,7 @@ def once_left(shared: Shared, options: Mapping[str, Option], to: str, id: str) -
     live = np.maximum(options[id].months_kept, used.months_to_live)
     spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
     found = replace(used, months_to_live=live, months_in_parallel=0.0, costs=spent, setup_hours=0.0, evaluation_usd=0.0,
-                    evaluation_labels=0.0)
+                    evaluation_labels=0.0, is_successor=False)
     return replace(shared, quality_bar=0.0), {**options, to: found}
 
 

@@ -14,7 +14,8 @@ from roi.answers.saved import read_saved
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.settling import Asked, Settling, settling
 from roi.economics.decision.measuring.worth import Experiment
-from roi.economics.decision.second_move import find_second_move
+from roi.economics.decision.second_move import find_second_move, once_in_use
+from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.economics.decision.weighing import weigh
 from roi.economics.outlook import unseen_successor
 from roi.errors import InputError
@@ -75,16 +76,18 @@ class NextAnswer:
         by means alone.
         """
         c = self.comparison
-        asked = [Asked(p.option, p.chance, p.chance_needed) for p in c.verdict.passed_over if p.chance is not None]
+        asked = [Asked(p.option, p.chance, p.chance_needed) for p in c.verdict.passed_over
+                 if p.chance is not None and p.reason != ADDS_TOO_SELDOM]
         if not asked or c.verdict.recommended is None:
             return ()
         w = weigh(c.case)
         if w.drawn is None:
             return ()
-        led, ids, move, following = w.chosen.leader, w.chosen.candidates, c.second_move, None
+        led, ids, move, following = c.verdict.leader, w.chosen.candidates, c.second_move, None
         if move is not None and move.likely:
             among, saved = ids if move.after == led else (led,), w.drawn.saved(w.chosen.counts)
-            _, following = find_second_move(c.case, w.shared, w.options, w.results, w.chosen.counts, move.after, among, saved)
+            after = once_in_use(c.case, w.shared, w.options, w.chosen.counts, move.after, among)
+            _, following = find_second_move(after, w.shared, w.results, among, saved)
             led = move.after
         return settling(w.shared, w.options, w.central, w.drawn, ids, led, w.chosen.counts, asked, following,
                         named=self.experiment)

@@ -9,6 +9,7 @@ from roi import __version__
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import TIME_API, Experiment, Point
+from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
 from roi.report.comparison.remarks.alerts import ALWAYS, remarks
 from roi.report.comparison.remarks.latency import where_it_pays
@@ -144,6 +145,10 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         yield from (Heading("Warnings"), Bullets(answer.warnings))
 
 
+HOW = "beats staying", "adds to the recommendation, once that is in use,"
+"""What an option does too seldom, as its chance says; the latter of what is held back."""
+
+
 def _settling(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
     """Which test would make likely what saves more on average than the recommendation, and is not recommended.
 
@@ -155,9 +160,11 @@ def _settling(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
     told = list[str]()
     for p in over:
         label, odds = option_label(c.case, p.option), told_apart(percent, p.chance or 0.0, p.chance_needed)
-        lacks = "is not tested" if p.reason == "not tested" else f"beats staying in {odds[0]} of the draws, {odds[1]} is asked"
+        lacks = "is not tested" if p.reason == "not tested" else (
+                f"{HOW[p.reason == ADDS_TOO_SELDOM]} in {odds[0]} of the draws, {odds[1]} is asked")
         if (x := settled.get(p.option)) is None:
-            told.append(f"{label} {lacks}: no test alone that is worth its cost would change that.")
+            none = "no test alone that is worth its cost would change that"
+            told.append(f"{label} {lacks}: {'by which test is not worked out' if p.reason == ADDS_TOO_SELDOM else none}.")
             continue
         what = experiment_name(c.case, x.kind, x.about, x.fact, paired=x.paired)
         size = "" if x.items is None else f", {x.items:,} runs" if x.kind == "load-test" else f" on {x.items:,} items"

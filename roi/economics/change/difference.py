@@ -17,6 +17,7 @@ from roi.economics.change.mixture import Mixture
 from roi.economics.decision.alarms import read_alarms
 from roi.economics.decision.evaluation import evaluate, mean_cash
 from roi.economics.decision.option_result import CENT
+from roi.economics.decision.second_move import choose_first
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.inputs import Array
 from roi.facts.case import Case
@@ -136,7 +137,7 @@ def central_figures(case: Case, ids: Sequence[str]) -> Array:
 def recommended(case: Case) -> str | None:
     """What the Case recommends; None where an alarm withholds the verdict."""
     standing = [alarm for alarm in read_alarms(case.values()) if not alarm.accepted]
-    return None if standing else weigh(case).chosen.leader
+    return None if standing else choose_first(case, weigh(case)).leader
 
 
 def turned(a: Case, b: Case, ends: tuple[str | None, str | None] | None = None) -> Turned | None:

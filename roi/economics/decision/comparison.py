@@ -8,7 +8,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 from roi.economics.decision.alarms import NOWHERE_TO_GO, Alarm, read_alarms
 from roi.economics.decision.drivers import Driver, find_drivers
@@ -18,8 +18,8 @@ from roi.economics.decision.measuring.best_gate import BestGate, best_gate
 from roi.economics.decision.measuring.trials import unpaid
 from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result
-from roi.economics.decision.recommendation import value
-from roi.economics.decision.second_move import SecondMove, find_second_move
+from roi.economics.decision.recommendation import find_first_move, hold_back, value
+from roi.economics.decision.second_move import SecondMove, adds, find_second_move, once_in_use
 from roi.economics.decision.starts import Start, better_later, spared_by_waiting, when_to_start
 from roi.economics.decision.turning.api_timing import timings
 from roi.economics.decision.turning.break_even import BreakEven
@@ -29,7 +29,7 @@ from roi.economics.decision.turning.error_price import USD_PER_ERROR, turning_pr
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
 from roi.economics.decision.turning.winning_result import winning_result
-from roi.economics.decision.verdict import Verdict, decide, find_first_move
+from roi.economics.decision.verdict import Verdict, decide
 from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
 from roi.economics.inputs import Shared, path_of
 from roi.economics.lines.line_kind import LineKind
@@ -244,15 +244,19 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     winning = None
     price = path_of(Shared, "usd_per_error")
     fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
+    in_use = cache(partial(once_in_use, case, shared, options, counts, among=chosen.candidates))
+    would, before = chosen.leader, find_first_move(results, chosen)
+    chosen = hold_back(shared, results, chosen, before, lambda id, to: adds(in_use(to), id))
+    held = {} if chosen.leader == would or before is None else {would: adds(in_use(before), would)}
     first = find_first_move(results, chosen)
-    move, following = find_second_move(case, shared, options, results, counts, first or chosen.leader,
-                                       chosen.candidates if first is None else (chosen.leader,),
-                                       None if drawn is None else drawn.saved(counts))
+    move, following = find_second_move(
+        in_use(first or chosen.leader), shared, results, chosen.candidates if first is None else (chosen.leader,),
+        None if drawn is None else drawn.saved(counts))
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
         measured = experiments(shared, options, measurable, drawn, chosen.candidates,
                                chosen.leader if following is None else following.after, counts, following)
-        winning = partial(winning_result, case, shared, options, measurable, drawn, chosen.candidates, counts)
+        winning = partial(winning_result, case, shared, options, measurable, drawn, chosen.candidates, counts, results)
     if chosen.leader != "stay":
         steps = [id for id in (first, chosen.leader) if id is not None]
         measured = (*measured, *timings(case, shared, options, central, results, steps, chosen.likely))
@@ -261,8 +265,8 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     if chosen.leader == "stay" and not shared.may_stay:
         alarms = (*alarms, NOWHERE_TO_GO)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
-                     turning=turning_price(case, shared, options, choices, results, chosen, drawn), following=following,
-                     winning=winning)
+                     turning=turning_price(case, shared, options, choices, results, chosen, drawn, in_use), following=following,
+                     winning=winning, held={id: each[1] for id, each in held.items() if each is not None})
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:

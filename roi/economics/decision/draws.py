@@ -90,9 +90,13 @@ def draws_and_seed(case: Case) -> tuple[int, int]:
 
 
 def draw(
-    case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, seed: int, world: World | None = None
+    case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, seed: int, world: World | None = None,
+    known_too: Sequence[str] = (),
 ) -> Drawn:
-    """The outcomes of `n` draws for the options `ids` (staying among them), in another `world` where one is given."""
+    """The outcomes of `n` draws for the options `ids` (staying among them), in another `world` where one is given.
+
+    A world is told of the options `known_too` besides.
+    """
     room = np.empty((len(case.uncertain), n))
     known = dict(zip(case.rows, room, strict=True))
     npv, cash, payback, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
@@ -104,15 +108,16 @@ def draw(
     for start in range(0, n, rows_at_once):
         rows = slice(start, min(start + rows_at_once, n))
         values = case.values(sobol(rows.start, rows.stop, len(case.uncertain), seed), room[:, rows])
-        _draw_chunk(drawn, rows, Chunk(values, read), case, choices, world)
+        _draw_chunk(drawn, rows, Chunk(values, read), case, choices, world, known_too)
     return drawn
 
 
 def _draw_chunk(
-    drawn: Drawn, rows: slice, values: Chunk, case: Case, choices: Mapping[str, Choice], world: World | None
+    drawn: Drawn, rows: slice, values: Chunk, case: Case, choices: Mapping[str, Choice], world: World | None,
+    known_too: Sequence[str],
 ) -> None:
     """Fills `rows` of the outcomes from the `values` of these draws, and leaves nothing else of them in memory."""
-    shared, options = read_all(case, values, choices, tuple(drawn.npv))
+    shared, options = read_all(case, values, choices, (*drawn.npv, *known_too))
     if world is not None:
         shared, options = world(shared, options)
     stay = evaluate(shared, options["stay"], options)

@@ -225,6 +225,19 @@ def once_moved(shared: Shared, options: Mapping[str, Option], to: str) -> tuple[
     return replace(shared, commitment_usd=0.0, price_factor=factor, may_stay=True), found
 
 
+def once_left(shared: Shared, options: Mapping[str, Option], to: str, id: str) -> tuple[Shared, dict[str, Option]]:
+    """The values and options with the API `to` live, and nothing paid for that, when `id` leaves today's model; bar aside.
+
+    So much that saves is no longer `id`'s once `to` is in use (docs/economics.md, 8.7).
+    """
+    used = options[to]
+    live = np.maximum(options[id].months_kept, used.months_to_live)
+    spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
+    found = replace(used, months_to_live=live, months_in_parallel=0.0, costs=spent, setup_hours=0.0, evaluation_usd=0.0,
+                    evaluation_labels=0.0, is_successor=False)
+    return replace(shared, quality_bar=0.0), {**options, to: found}
+
+
 def alone_from(option: Option, horizon: int) -> int:
     """The first month, from 0, that the option serves alone all through; the last one where the horizon ends before."""
     return min(int(np.ceil(np.max(option.months_kept))), horizon - 1)

@@ -1,7 +1,7 @@
 """The rule of the verdict: which option the figures recommend, out of which, by means and chances (docs/economics.md, 8)."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,6 +10,12 @@ from roi.economics.inputs import Shared
 
 LUCK: Final = 2.0
 """Standard errors of a chance by which its bar is moved, to see what the draws do not tell: 95% of normal luck."""
+
+Adds = Callable[[str, str], tuple[float, float | None] | None]
+"""What an option adds to an API once that is in use: the mean, USD, and the share of the draws in which it adds anything.
+
+No share without draws; None where nobody can say.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +81,46 @@ def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], count
     equal = (id for id in likely if value(results[id], counts) >= most - CENT)
     leader = min(equal, key=lambda id: results[id].wrong_share)
     return Choices(leader=leader, counts=counts, candidates=candidates, likely=likely)
+
+
+def find_first_move(
+    results: Mapping[str, OptionResult], chosen: Choices, standings: Mapping[str, OptionResult | Standing] | None = None,
+) -> str | None:
+    """The best likely option that comes before the leading one; None where none does. By `standings`, where these are others.
+
+    That is what can be undone and has paid back when the leader, which cannot, is live: else its set-up is lost.
+    """
+    leader, counts = results[chosen.leader], chosen.counts
+
+    def comes_first(r: OptionResult) -> bool:
+        paid = r.payback_cash_months if counts == "cash" else r.payback_months
+        return leader.binds and not r.binds and r.id != "stay" and paid <= leader.months_to_live
+
+    return best_of(results if standings is None else standings, counts, [
+        id for id in chosen.likely if comes_first(results[id])])
+
+
+def best_of(results: Mapping[str, OptionResult | Standing], counts: str, ids: Sequence[str]) -> str | None:
+    """The option of `ids` with the highest expected NPV; None of none."""
+    return max(ids, key=lambda id: value(results[id], counts), default=None)
+
+
+def hold_back(
+    shared: Shared, standings: Mapping[str, OptionResult | Standing], chosen: Choices, first: str | None, adds: Adds,
+) -> Choices:
+    """The choice, with the leader's first move in its place where what it adds to that is not likely (docs/economics.md, 8.3).
+
+    What comes first needs no set-up of the leader, which may be prepared once that is likely to bring more than it costs.
+    """
+    added = None if first is None else adds(chosen.leader, first)
+    if first is None or added is None or adds_enough(shared, standings[chosen.leader], *added):
+        return chosen
+    return replace(chosen, leader=first, likely=tuple(id for id in chosen.likely if id != chosen.leader))
+
+
+def adds_enough(shared: Shared, result: OptionResult | Standing, mean: float, odds: float | None) -> bool:
+    """Whether what an option adds to its first move is likely: above zero on average, and in as many draws as 8.3 asks."""
+    return mean > 0 and (odds is None or odds >= chance_needed(shared, result))
 
 
 def _likely(shared: Shared, result: OptionResult | Standing, counts: str) -> bool:

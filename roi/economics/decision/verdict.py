@@ -1,9 +1,10 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -13,10 +14,21 @@ from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
 from roi.economics.decision.headline import changing, endings, staying, withheld
 from roi.economics.decision.measuring.worth import TIME_API, Experiment, Following
 from roi.economics.decision.option_result import CENT, OptionResult
-from roi.economics.decision.recommendation import Choices, chance, chance_needed, choose, nearness, value
+from roi.economics.decision.recommendation import (
+    Choices,
+    best_of,
+    chance,
+    chance_needed,
+    choose,
+    find_first_move,
+    nearness,
+    value,
+)
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
 
+ADDS_TOO_SELDOM: Final = "not likely to add"
+"""Why an option is held back that would lead but for what it adds to its first move."""
 FLOORS = 16
 """Floors of a rival that are tried at most where its best one moves with an error rate."""
 
@@ -27,9 +39,9 @@ class PassedOver:
 
     option: str
     reason: str
-    """One of: not tested; not likely."""
+    """One of: not tested; not likely; not likely to add (to the leading option, in the place of which it would be advised)."""
     chance: float | None
-    """The option's chance to beat staying, as a share."""
+    """The option's chance to beat staying, or to add anything to the leading option once that is in use, as a share."""
     chance_needed: float
     """The chance that the option's kind needs, as a share."""
 
@@ -134,14 +146,17 @@ def decide(
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
     turning: TurningPrice, following: Following | None = None,
     winning: Callable[[Experiment], WinningResult | None] | None = None,
+    held: Mapping[str, float | None] = MappingProxyType({}),
 ) -> Verdict:
-    """The verdict on the option that was chosen; `measured` are the experiments, the highest net value first.
+    """The verdict on the option that was chosen; `held` back is what would lead but for what it adds to that, with its chance.
+
+    `measured` are the experiments, the highest net value first.
 
     `winning` tells the worst result of one with which its option is chosen.
     `following` is what follows the first move, or the leading option where there is none.
     """
     leader, counts = chosen.leader, chosen.counts
-    best = partial(_best, results, counts)
+    best = partial(best_of, results, counts)
     second = best([id for id in chosen.likely if id != leader])
     others = [id for id in results if id not in {leader, "stay"}]
     challenger = max(others, key=lambda id: nearness(results[id], counts), default=None)
@@ -184,8 +199,8 @@ def decide(
         first_move=first_move, chance_over_first=_chance_over(drawn, leader, first_move, counts),
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
         closest=closest, chance_over_closest=over.get(closest or ""),
-        passed_over=_passed_over(shared, results, chosen),
-        if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger,
+        passed_over=_passed_over(shared, results, chosen, held),
+        if_all_hours_are_paid=_with_all_hours(shared, results, chosen, held), challenger=challenger,
         measure_first=None if standing else first, then=None if standing else then,
         wins_at_error_rate=None if won is None or won.error_rate is None else won.error_rate + (
             results["stay"].quality.error_rate if judged is not None and judged.paired else 0.0),
@@ -204,23 +219,9 @@ def _comes_before(e: Experiment, after_usd: float) -> bool:
     return min(e.first_net_usd, e.first_net_usd + e.delay_saves_usd - after_usd) > e.error_usd
 
 
-def find_first_move(results: Mapping[str, OptionResult], chosen: Choices) -> str | None:
-    """The best likely option that comes before the leading one; None where none does."""
-    leader, counts = results[chosen.leader], chosen.counts
-    return _best(results, counts, [id for id in chosen.likely if _comes_first(results[id], leader, counts)])
-
-
-def _best(results: Mapping[str, OptionResult], counts: str, ids: Sequence[str]) -> str | None:
-    return max(ids, key=lambda id: value(results[id], counts), default=None)
-
-
-def _comes_first(r: OptionResult, leader: OptionResult, counts: str) -> bool:
-    """True of what can be undone and has paid back when the leader, which cannot, is live: else its set-up is lost."""
-    paid = r.payback_cash_months if counts == "cash" else r.payback_months
-    return leader.binds and not r.binds and r.id != "stay" and paid <= leader.months_to_live
-
-
-def _with_all_hours(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> str | None:
+def _with_all_hours(
+    shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, held: Collection[str],
+) -> str | None:
     """The leader with a price on every hour, where it is another one. Chances stay as they are."""
 
     def priced(r: OptionResult) -> OptionResult:
@@ -228,7 +229,7 @@ def _with_all_hours(shared: Shared, results: Mapping[str, OptionResult], chosen:
         return replace(r, expected_npv_usd=r.expected_npv_usd + more, expected_cash_npv_usd=r.expected_cash_npv_usd + more)
 
     leader = choose(shared, {id: priced(r) for id, r in results.items()}, chosen.counts).leader
-    return None if leader == chosen.leader else leader
+    return None if leader == chosen.leader or leader in held else leader
 
 
 def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: str) -> float | None:
@@ -238,13 +239,16 @@ def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: s
     return float(np.mean(saved[leader] >= saved[second] - CENT))
 
 
-def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[PassedOver, ...]:
+def _passed_over(
+    shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, held: Mapping[str, float | None],
+) -> tuple[PassedOver, ...]:
     counts = chosen.counts
     least = value(results[chosen.leader], counts)
     higher = sorted((r for r in results.values() if value(r, counts) > least and r.id not in {chosen.leader, "stay"}),
                     key=lambda r: -value(r, counts))
-    return tuple(PassedOver(option=r.id, reason="not likely" if r.tested else "not tested", chance=chance(r, counts),
-                            chance_needed=chance_needed(shared, r)) for r in higher)
+    return tuple(PassedOver(
+        option=r.id, reason=ADDS_TOO_SELDOM if r.id in held else "not likely" if r.tested else "not tested",
+        chance=held[r.id] if r.id in held else chance(r, counts), chance_needed=chance_needed(shared, r)) for r in higher)
 
 
 def answer_alike(one: Option, other: Option) -> bool:

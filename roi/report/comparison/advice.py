@@ -12,6 +12,7 @@ from roi.economics.decision.measuring.worth import TIME_API
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, nearness
 from roi.economics.decision.second_move import SecondMove
+from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.economics.lines.line import requests as requests_by_month
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
@@ -37,7 +38,7 @@ from roi.report.comparison.option_words import fleet_of, owed_until, what_it_is,
 from roi.report.comparison.remarks.latency import missed_slo, timing_first
 from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.remarks.quality_bar import blind_gate
-from roi.report.comparison.second_look import below_bar, look_again, next_move, self_hosting_of, unless, wait_for
+from roi.report.comparison.second_look import below_bar, held_back, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
     any_unstated,
@@ -53,6 +54,7 @@ from roi.report.comparison.thresholds import (
 )
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import (
+    adds_too_seldom,
     case_number,
     correct_first,
     figure,
@@ -326,6 +328,8 @@ def reason(c: Comparison, id: str) -> str:
         return "it is not the best"
     if passed.reason == "not tested":
         return "it was judged on too few items, or on unlike ones" if option_of(c, id).evaluated else "nobody has tested it"
+    if passed.reason == ADDS_TOO_SELDOM:
+        return adds_too_seldom(passed.chance or 0.0, passed.chance_needed)
     good = option_of(c, id).probability_good_enough
     told = too_seldom(passed.chance or 0.0, passed.chance_needed)
     often = good is None or good > OFTEN
@@ -340,12 +344,13 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     if (move := next_move(c)) is not None:
         return [_next(c, o, move, brief=brief)]
+    if (held := held_back(c)) is not None and held.option == o.id:
+        return [_held(c, o, held, brief=brief)]
     mean, _ = npv_of(c, o)
     unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
     missed = f", assumed {percent(o.quality.error_rate)} wrong: below the bar" * below_bar(c, o)
     why = f"; not tested{missed}" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
-    part = _mostly_assumed(o)
-    most = f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
+    most = _most(o)
     known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{most}"
     head = f"{o.label} ({fleet_of(c, o)}{known}{why})."
     if c.thresholds is None:
@@ -355,6 +360,18 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         return [Labelled("NOT YET", (f"{head}{f' At central values it {wins}.' if wins else ''}",))]
     told = f" At the central values ({today(c)}) it {wins}." if wins else ""
     return [Labelled("NOT YET", (f"{head}{told}{at_rent(c, o, wins)}",))]
+
+
+def _most(o: OptionResult) -> str:
+    """What is most of an option's cash, where nobody stated what it rests on; else empty."""
+    part = _mostly_assumed(o)
+    return f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
+
+
+def _held(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
+    """What would lead alone, and adds to what comes first too seldom to be prepared: told, no part of what is done now."""
+    what = "" if brief else f" ({fleet_of(c, o)}{_most(o)})"
+    return Labelled("NOT YET", (f"{o.label}{what}, not prepared: what it adds is not likely.", _over(c, o, move)))
 
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
@@ -375,7 +392,7 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
     if move.npv_p10_p50_p90 is not None and move.chance is not None:
         bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
         if not move.likely:
-            odds = f", more in only {share(move.chance)} of the draws ({share(chance_asked(c, o))} is asked against staying)"
+            odds = f", more in only {share(move.chance)} of the draws ({share(chance_asked(c, o))} is asked)"
     if move.second is not None and move.chance_over_second is not None:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     resold = resale(o)

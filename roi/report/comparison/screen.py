@@ -8,6 +8,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance
+from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.errors import first_of
 from roi.report.comparison.advice import MOST_RIVALS, OFTEN, PART, advice, resale
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
@@ -213,8 +214,11 @@ def _lost(c: Comparison, shown: Collection[str]) -> list[str]:
         named = [(p, f"{o.label} ({short_usd(npv_of(c, o)[0])}", told_apart(percent, p.chance or 0.0, p.chance_needed))
                  for p in v.passed_over for o in (option_of(c, p.option),)]
         untested = [f"{name})" for p, name, _ in named if p.reason == "not tested" and p.option not in shown]
-        unlikely = [f"{name}, {', needs '.join(odds)})" for p, name, odds in named if p.reason != "not tested"]
-        for word, names in (("not tested", untested), ("beats staying too seldom", unlikely)):
+        told_of = [(p.reason, f"{name}, {', needs '.join(odds)})") for p, name, odds in named if p.reason != "not tested"]
+        held = [name for why, name in told_of if why == ADDS_TOO_SELDOM]
+        unlikely = [name for why, name in told_of if why != ADDS_TOO_SELDOM]
+        adds = f"adds to {c.leader.label} too seldom"
+        for word, names in (("not tested", untested), ("beats staying too seldom", unlikely), (adds, held)):
             if names:
                 told.append(f"Higher {mean_npv(c)} but {word}: {first_of(names, NAMED)}.")
     return told

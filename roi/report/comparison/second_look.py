@@ -11,6 +11,7 @@ from roi.economics.decision.second_move import SecondMove
 from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import MOST
 from roi.economics.decision.turning.signposts import SAME_PRICE
+from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.facts.fact import guessed
 from roi.report.comparison.option_figures import drawn, option_of, own_path
@@ -196,6 +197,13 @@ def next_move(c: Comparison) -> SecondMove | None:
     """What is told as NEXT: what is likely to follow the leading option; None where there is none, or that follows another."""
     move = c.second_move
     return move if move is not None and move.likely and move.after == c.verdict.leader else None
+
+
+def held_back(c: Comparison) -> SecondMove | None:
+    """What would lead but for how seldom it adds anything to what comes first; None where nothing would."""
+    move, over = c.second_move, c.verdict.passed_over
+    held = move is not None and any((p.option, p.reason) == (move.option, ADDS_TOO_SELDOM) for p in over)
+    return move if held else None
 
 
 def below_bar(c: Comparison, o: OptionResult) -> bool:

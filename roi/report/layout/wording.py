@@ -151,6 +151,12 @@ def too_seldom(odds: float, needed: float) -> str:
     return f"beats staying in only {found} of the draws, needs {bar}"
 
 
+def adds_too_seldom(odds: float, needed: float) -> str:
+    """Why an option is not what comes after the recommended one, though it would lead in its place."""
+    found, bar = told_apart(percent, odds, needed)
+    return f"adds to it in only {found} of the draws, needs {bar}"
+
+
 def figure(x: float, more: int = 0) -> str:
     """A number with three significant digits, or so many more, thousands with commas: 24,300, 0.35."""
     if x == 0 or not math.isfinite(x):

@@ -16,7 +16,8 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
 from roi.economics.decision.measuring.worth import Experiment
-from roi.economics.decision.weighing import settle
+from roi.economics.decision.second_move import left_to, once_in_use
+from roi.economics.decision.weighing import settle, weigh
 from roi.economics.finance import discount_factors
 
 GPUS = 3 * 730 * 2.0
@@ -165,6 +166,70 @@ def test_what_leads_is_valued_from_its_first_move_and_prepared_meanwhile() -> No
     assert move.both_npv_usd == pytest.approx(by_id[CHEAPER].npv_usd + move.npv_usd, rel=1e-12)
     first_alone = 0.1 * 100 * (STAY - LUNA) * FACTORS[1] - 400.0
     assert move.both_npv_usd - by_id[SELF].npv_usd == pytest.approx(first_alone, rel=1e-9), "what the first saves before"
+
+
+RENT = {"value": 14.0, "low": 8.0, "high": 22.0}
+
+
+@cache
+def dear(volume: float = 0.9) -> Comparison:
+    """As `staged`, at an uncertain rent of GPUs and at so many times the requests: at once them three GPUs are full."""
+    return compare(case_of(**{
+        **LATER, **SERVED, "draws": 512, "workload": {"requests_per_day": 8_640_000.0 * volume},
+        "timing": {"months_to_live": {"api": 1.0, "self_hosted": 1.1, "cache_batch": 0.0, "cascade": 0.0}},
+        "gpu_rents": [SERVED["gpu_rents"][0] | {"minimum_months": 6, "usd_per_gpu_hour": RENT}]}))
+
+
+def test_what_adds_too_seldom_to_its_first_move_is_passed_over_and_the_first_leads_alone() -> None:
+    """It saves on 0.9 x $39,420 a month where a rent is below that / (3 x 730 h) = $16.20, less $400,
+    and a bill that the uncertain tokens of the API make higher or lower: in fewer draws than 80%.
+
+    Alone it saves in every draw, and on average more than the API, whose set-up comes on top of what both save.
+    """
+    c = dear()
+    by_id, move, v = {o.id: o for o in c.options}, c.second_move, c.verdict
+    assert by_id[SELF].expected_npv_usd > by_id[CHEAPER].expected_npv_usd
+    assert by_id[SELF].probability_npv_positive == 1.0
+    w = weigh(c.case)
+    assert w.chosen.leader == SELF
+    assert w.drawn is not None
+    rents, tokens = (w.drawn.facts[path] for path in ("gpu_rents.0.usd_per_gpu_hour", "systems.gpt-6-luna.token_ratio"))
+    earned = 400.0 / (0.9 * FACTORS[1] + FACTORS[2:].sum())
+    odds = float(np.mean(3 * 730 * rents < 0.9 * 100 * LUNA * tokens - earned))
+    assert 0.6 < odds < 0.8
+    assert (v.recommended, v.first_move, v.steps) == (CHEAPER, None, (CHEAPER,))
+    assert move is not None
+    assert (move.option, move.likely, move.chance) == (SELF, False, pytest.approx(odds))
+    assert [(p.option, p.reason, p.chance, p.chance_needed) for p in v.passed_over] == [
+        (SELF, "not likely to add", pytest.approx(odds), 0.8)]
+
+
+def test_what_an_api_saves_once_gpus_are_live_is_what_they_add_less_to_it() -> None:
+    """In every draw, to the cent: so the rule is asked at other volumes and prices without a second draw of GPUs."""
+    w = weigh(dear().case)
+    assert w.drawn is not None
+    found = once_in_use(dear().case, w.shared, w.options, "errors", CHEAPER, (SELF,))
+    assert found is not None
+    left = left_to(dear().case, w.choices, w.drawn.n, w.drawn.seed, id=SELF, to=CHEAPER)
+    np.testing.assert_allclose(w.drawn.npv[SELF] - left.npv[CHEAPER], found.added(SELF), atol=0.01)
+
+
+def test_the_volume_at_which_what_is_held_back_is_likely_to_add_is_where_it_leads() -> None:
+    """More requests on the same GPUs raise the rent that they earn, up to $18; on either side it is compared anew."""
+    turn = dear().turning_volume(up=True)
+    assert turn is not None
+    times = turn[0] / 8_640_000.0
+    assert (dear(times * 0.99).verdict.steps, dear(times * 1.01).verdict.steps) == ((CHEAPER,), (CHEAPER, SELF))
+
+
+@pytest.mark.parametrize("volume", [0.5, 0.9, 1.0, 2.0])
+def test_a_second_step_adds_on_average_and_as_often_as_is_asked(volume: float) -> None:
+    """Wherever two steps are advised."""
+    c = dear(volume)
+    if len(c.verdict.steps) > 1:
+        assert c.second_move is not None
+        assert c.second_move.npv_usd > 0.0
+        assert (c.second_move.chance or 0.0) >= 0.8
 
 
 def test_both_moves_are_valued_in_the_same_draws() -> None:

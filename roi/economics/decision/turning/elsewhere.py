@@ -1,16 +1,26 @@
 """How the options that may be recommended stand with other facts than today's: who leads, and how far each is from that."""
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from roi.economics.decision.draws import draw, draws_and_seed
-from roi.economics.decision.evaluation import Choice
-from roi.economics.decision.option_result import standing
-from roi.economics.decision.recommendation import LUCK, chance, chance_needed, choose, value, with_bars
+from roi.economics.decision.draws import Drawn, draw, draws_and_seed
+from roi.economics.decision.evaluation import Choice, can_be_in_use
+from roi.economics.decision.option_result import OptionResult, Standing, standing
+from roi.economics.decision.recommendation import (
+    LUCK,
+    chance,
+    chance_needed,
+    choose,
+    find_first_move,
+    hold_back,
+    value,
+    with_bars,
+)
+from roi.economics.decision.second_move import choose_first, left_to
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.inputs import Array, Option, Shared
 from roi.facts.case import Case
@@ -42,8 +52,8 @@ class Stood(NamedTuple):
 class Elsewhere:
     """A case with other facts; its options take their plans once, and are drawn as often as is asked."""
 
-    def __init__(self, case: Case, ids: Sequence[str]) -> None:
-        self.case, self.ids, self._stood = case, ids, dict[int, Stood]()
+    def __init__(self, case: Case, ids: Sequence[str], today: Mapping[str, OptionResult]) -> None:
+        self.case, self.ids, self.today, self._stood = case, ids, today, dict[int, Stood]()
 
     def stood(self, draws: float) -> Stood:
         """How the options stand by at most so many of the draws that the case asks for."""
@@ -64,18 +74,48 @@ class Elsewhere:
         standings = {id: standing(shared, options[id], drawn) for id in live}
         saved = dict[str, tuple[Number, Number]]()
         for id, each in standings.items():
-            rank, of = math.ceil(chance_needed(shared, each) * n), drawn.saved(shared.counts)[id]
-            at_bar = float(np.partition(of, n - rank)[n - rank]) if rank else math.inf
+            at_bar = _at_bar(drawn.saved(shared.counts)[id], chance_needed(shared, each))
             saved[id] = value(each, shared.counts), min(value(each, shared.counts), at_bar)
         bars = (shared, *(with_bars(shared, luck, luck, n) for luck in (-LUCK, LUCK)))
         chances = {id: odds for id, each in standings.items() if (odds := chance(each, shared.counts)) is not None}
-        leaders = tuple(choose(each, standings, shared.counts).leader for each in bars)
+        after = cache(lambda id, to: self._after(drawn, id, to))
+        leaders = tuple(self._led(each, standings, after) for each in bars)
+        raw = choose(shared, standings, shared.counts)
+        first = find_first_move(self.today, raw, standings)
+        if first is not None and (x := after(raw.leader, first)) is not None:
+            mean, least = saved[raw.leader]
+            saved[raw.leader] = mean, min(least, float(x.mean()), _at_bar(x, chance_needed(shared, standings[raw.leader])))
         return Stood(leaders, with_staying(shared, saved), chances)
+
+    def _after(self, drawn: Drawn, id: str, to: str) -> Array | None:
+        """What an option on GPUs adds to an API in use, in draws in which that reaches the bar; None where 8.7 asks nothing."""
+        shared, options, choices = self._settled
+        if not (options[id].self_hosted and can_be_in_use(options[to]) and drawn.meets[to].any()):
+            return None
+        left = left_to(self.case, choices, drawn.n, drawn.seed, id=id, to=to).saved(shared.counts)[to]
+        return (drawn.saved(shared.counts)[id] - np.where(drawn.meets[id], left, 0.0))[drawn.meets[to]]
+
+    def _led(
+        self, bars: Shared, standings: Mapping[str, Standing], after: Callable[[str, str], Array | None],
+    ) -> str:
+        """Who leads, what adds too seldom to its first move held back; what comes first has paid back as it has today."""
+        chosen = choose(bars, standings, bars.counts)
+
+        def adds(id: str, to: str) -> tuple[float, float] | None:
+            return None if (x := after(id, to)) is None else (float(x.mean()), float(np.mean(x > 0)))
+
+        return hold_back(bars, standings, chosen, find_first_move(self.today, chosen, standings), adds).leader
 
     def _central(self) -> Stood:
         w = weigh(self.case, self.ids)
         means = {id: value(r, w.shared.counts) for id, r in w.results.items()}
-        return Stood((w.chosen.leader,), with_staying(w.shared, {id: (x, x) for id, x in means.items()}))
+        return Stood((choose_first(self.case, w).leader,), with_staying(w.shared, {id: (x, x) for id, x in means.items()}))
+
+
+def _at_bar(saved: Array, needed: float) -> float:
+    """The most, USD, that is saved in such a share of the draws."""
+    rank = math.ceil(needed * saved.size)
+    return float(np.partition(saved, saved.size - rank)[saved.size - rank]) if rank else math.inf
 
 
 def with_staying(shared: Shared, saved: Mapping[str, tuple[Number, Number]]) -> Mapping[str, tuple[Number, Number]]:

@@ -1,7 +1,7 @@
 """The price of a wrong answer at which another option is recommended, by means and chances, each hybrid on its floor there."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise, product
@@ -10,10 +10,20 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, draw
-from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
+from roi.economics.decision.evaluation import Choice, can_be_in_use, choose_plan, evaluate, once_left
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import CENT, OptionResult, Standing
-from roi.economics.decision.recommendation import LUCK, Choices, chance_needed, choose, with_bars
+from roi.economics.decision.recommendation import (
+    LUCK,
+    Choices,
+    chance_needed,
+    choose,
+    find_first_move,
+    hold_back,
+    with_bars,
+)
+from roi.economics.decision.second_move import OnceInUse, left_to
+from roi.economics.decision.second_move import adds as second_move_adds
 from roi.economics.decision.verdict import Flip, TurningPrice
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
@@ -25,19 +35,21 @@ ONE_PRICE: Final = 1e-6
 at all move it by more."""
 HIGHEST: Final = 1e6
 """USD per wrong answer up to which a hybrid's floor is chosen anew; above it the floor stays."""
+InUse = Callable[[str], OnceInUse | None]
 USD_PER_ERROR: Final = path_of(Shared, "usd_per_error")
 
 
 def turning_price(
     case: Case, shared: Shared, options: Mapping[str, Option], choices: Mapping[str, Choice],
-    results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None,
+    results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None, in_use: InUse,
 ) -> TurningPrice:
     """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which.
 
     In each draw savings are linear in it as long as floors stay, so that the leader changes where two means cross, where a
     chance crosses what its kind needs, or where a floor changes. A template's value gives way to one that is stated, without a
     spread; another keeps its spread, as a share. The other bars are LUCK standard errors of a chance lower or higher, on the
-    same side of today's: n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
+    same side of today's: n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer. `in_use` tells
+    what options add to an API that is in use, by its id.
     """
     today, ids = float(np.asarray(shared.usd_per_error)), chosen.candidates
     each = np.asarray(today)
@@ -50,7 +62,7 @@ def turning_price(
         case = Case(facts={**case.facts, USD_PER_ERROR: dollar})
         drawn = draw(case, ids, choices, drawn.n, drawn.seed) if drawn is not None else None
     floors = {id: _floors(shared, options, id, choices.get(id)) for id in ids}
-    priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors)
+    priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors, in_use)
     flip = priced.turn(shared)
     others, now = [flip], priced.counted
     side, at_once = flip[0] - now if flip else 0.0, priced.leader(shared, now)
@@ -114,8 +126,11 @@ class _Priced:
     """USD that a wrong answer costs in the draws of `drawn`."""
     floors: Mapping[str, list[tuple[float, Choice | None]]]
     """By option: from which price on, USD, it takes which plan and floor, ascending from 0."""
+    in_use: InUse
     rows: dict[tuple[str, Choice | None], Row] = field(default_factory=dict)
     """Rows of options on a plan and floor, as far as worked out so far."""
+    following: dict[tuple[str, str], Row | None] = field(default_factory=dict)
+    """What an option adds to an API in use, as far as worked out so far."""
     standings: dict[float, dict[str, Standing]] = field(default_factory=dict)
     """How each option stands at a price of a wrong answer, USD, as far as worked out so far."""
 
@@ -157,7 +172,40 @@ class _Priced:
         if usd_per_error not in self.standings:
             self.standings[usd_per_error] = {
                 id: self._standing(id, row, usd_per_error) for id, row in self._rows(usd_per_error).items()}
-        return choose(bars, self.standings[usd_per_error], "errors").leader
+        standings = self.standings[usd_per_error]
+        chosen = replace(choose(bars, standings, "errors"), counts=self.chosen.counts)
+        first = find_first_move(self.results, chosen, standings)
+
+        def adds(id: str, to: str) -> tuple[float, float | None] | None:
+            if usd_per_error == self.counted or (row := self._following(id, to)) is None:
+                return second_move_adds(self.in_use(to), id)
+            added = row.without + usd_per_error * row.slope
+            return float(added.mean()), None if self.drawn is None else float(np.mean(added > 0))
+
+        return hold_back(bars, standings, chosen, first, adds).leader
+
+    @cached_property
+    def _first(self) -> str | None:
+        """What comes first today, before it is asked what the leading option adds to that."""
+        return find_first_move(self.results, choose(self.shared, self.results, self.chosen.counts))
+
+    def _following(self, id: str, to: str) -> Row | None:
+        """What the option adds to the API once that is in use, in draws in which that reaches the bar, on today's floor."""
+        if (id, to) not in self.following:
+            self.following[id, to] = self._follows(id, to)
+        return self.following[id, to]
+
+    def _follows(self, id: str, to: str) -> Row | None:
+        reached = np.ones(1, dtype=bool) if self.drawn is None else self.drawn.meets[to]
+        if not (self.options[id].self_hosted and can_be_in_use(self.options[to]) and reached.any()):
+            return None
+        row, meets = self._row(id, self.choices.get(id)), 1.0
+        if self.drawn is None:
+            left = self._central(once_left(self.shared, self.options, to, id)[1], to)
+        else:
+            meets = self.drawn.meets[id]
+            left = self._by_draw(left_to(self.case, self.choices, self.drawn.n, self.drawn.seed, id=id, to=to), to)
+        return Row(row.result, *((a - meets * b)[reached] for a, b in zip((row.without, row.slope), left, strict=True)))
 
     def _standing(self, id: str, row: Row, usd_per_error: float) -> Standing:
         r, saved = row.result, row.without + usd_per_error * row.slope
@@ -180,6 +228,11 @@ class _Priced:
                  for other, slope in means.values() if not math.isclose(slope, my_slope)]  # of rounding no two cross
         for row in rows.values() if self.drawn is not None else ():
             found.extend((x, 0.0) for x in row.chance_passes(chance_needed(bars, row.result)))
+        for id in rows if self._first is not None else ():
+            if rows[id].result.binds and (added := self._following(id, str(self._first))) is not None:
+                mean, slope = float(added.without.mean()), float(added.slope.mean())
+                found += [(-mean / slope, 0.0)] if slope else []
+                found += [(x, 0.0) for x in added.chance_passes(chance_needed(bars, added.result))] if self.drawn else []
         return found
 
     def _rows(self, usd_per_error: float) -> dict[str, Row]:
@@ -196,16 +249,24 @@ class _Priced:
         result, n = self.results[id], self.drawn.n if self.drawn is not None else 0
         option, drawn = _placed(self.options[id], choice), self.drawn
         if drawn is None:
-            dollar = replace(self.shared, usd_per_error=1.0)
-            stay, done = (evaluate(dollar, each, self.options) for each in (self.options["stay"], option))
-            return Row(result, *(np.array([float(a) - float(b)]) for a, b in (
-                (stay.pv_without_errors, done.pv_without_errors), (stay.total.errors_pv, done.total.errors_pv))))
+            return Row(result, *self._central({**self.options, id: option}, id))
         if choice is not None and choice != self.choices.get(id):
             result = replace(result, binds=binds(option))
             drawn = draw(self.case, ("stay", id), {**self.choices, id: choice}, n, drawn.seed)
+        return Row(result, *self._by_draw(drawn, id))
+
+    def _central(self, options: Mapping[str, Option], id: str) -> tuple[Array, Array]:
+        """What the option saves at the central values without wrong answers, and more for each USD of these."""
+        dollar = replace(self.shared, usd_per_error=1.0)
+        stay, done = (evaluate(dollar, options[each], options) for each in ("stay", id))
+        return (np.array([float(stay.pv_without_errors) - float(done.pv_without_errors)]),
+                np.array([float(stay.total.errors_pv) - float(done.total.errors_pv)]))
+
+    def _by_draw(self, drawn: Drawn, id: str) -> tuple[Array, Array]:
+        """What the option saves in each draw without wrong answers, and more for each USD of these."""
         errors = drawn.npv[id] - drawn.cash[id]
         known = (self.each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
-        return Row(result, drawn.cash[id], np.divide(errors, self.each, out=np.zeros(errors.shape), where=known))
+        return drawn.cash[id], np.divide(errors, self.each, out=np.zeros(errors.shape), where=known)
 
 
 class _Cost(NamedTuple):

@@ -156,7 +156,8 @@ class OtherLeaders:
         key = tuple((path, fact.value, fact.low, fact.high) for path, fact in facts.items())
         if key not in self._known:  # with staying, which others are held against, allowed or not
             ids = tuple(dict.fromkeys((*self.verdict.candidates, "stay")))
-            self._known[key] = Elsewhere(Case(facts={**self.case.facts, **facts}), ids)
+            self._known[key] = Elsewhere(
+                Case(facts={**self.case.facts, **facts}), ids, {o.id: o for o in self.options})
         return self._known[key].stood(draws)
 
 

@@ -1,23 +1,26 @@
 """The result of an evaluation from which on the rule of the verdict recommends what was evaluated (docs/economics.md, 8.4)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from roi.economics.decision.draws import ASKED_DRAWS, Drawn, draw, saved_below_bar
-from roi.economics.decision.evaluation import Evaluated, choices_of
+from roi.economics.decision.evaluation import Evaluated, can_be_in_use, choices_of
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.measuring.trials import answers, deviation_beside
 from roi.economics.decision.measuring.worth import Experiment
-from roi.economics.decision.option_result import Standing
-from roi.economics.decision.recommendation import choose
+from roi.economics.decision.option_result import OptionResult, Standing
+from roi.economics.decision.recommendation import choose, find_first_move, hold_back
+from roi.economics.decision.second_move import left_to
 from roi.economics.decision.verdict import WinningResult
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import with_error_rate
 from roi.economics.worked_out import ErrorRate
 from roi.facts.case import FOLLOWS, Case
+from roi.numerics.arrays import Flags
 from roi.numerics.beta import beta_quantile
 from roi.numerics.main_effects import ranks
 from roi.numerics.normal import normal_quantile
@@ -29,7 +32,7 @@ TRIED: Final = 0.1
 
 def winning_result(
     case: Case, shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], drawn: Drawn,
-    candidates: tuple[str, ...], counts: str, e: Experiment,
+    candidates: tuple[str, ...], counts: str, results: Mapping[str, OptionResult], e: Experiment,
 ) -> WinningResult | None:
     """The worst result, in whole items, after which an option that answers as that of `e` is recommended.
 
@@ -53,17 +56,13 @@ def winning_result(
     judged = [id for id in ids if answers(options[id]) == answers(subject)]
     moved = [id for id in ids if id in judged or "stay" in judged or {
         options[id].spills_to, options[id].long_to, options[id].escalates_to} & {*judged} - {"stay"}]
-
-    def savings_at(rate: float) -> Mapping[str, Array]:
-        def world(shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
-            return replace(shared, quality_bar=0.0), {
-                id: with_error_rate(o, rate) if answers(o) == answers(subject) else o for id, o in read.items()}
-
-        return draw(case, tuple(dict.fromkeys(("stay", *moved))), choices_of(options), n, drawn.seed, world).saved(counts)
+    at = _AtRate(case, shared, options, drawn, counts, subject, n)
 
     begun = np.asarray(central["stay"].total.upfront)
     first = {id: np.asarray(begun - central[id].total.upfront).reshape(-1) for id in moved}
-    none, some = savings_at(0.0), savings_at(TRIED)
+    drawn_too = tuple(dict.fromkeys(("stay", *moved)))
+    none, some = (draw(case, drawn_too, choices_of(options), n, drawn.seed, partial(at.world, rate)).saved(counts)
+                  for rate in (0.0, TRIED))
     today, own = drawn.wrong["stay"][:n], drawn.wrong[e.option][:n]
     known = own - today if e.paired else own
     place = (ranks(known) + 0.5) / n
@@ -74,13 +73,16 @@ def winning_result(
             return np.clip(today + wrong / items + apart, 0.0, 1.0)
         return beta_quantile(apart, wrong + HALF, items - wrong + HALF)
 
-    def standing(id: str, rate: Array) -> Standing:
+    def saved_at(id: str, rate: Array) -> Array:
         saved = drawn.saved(counts)[id][:n]
         if id in moved and id != "stay":
             saved = none[id] + (some[id] - none[id]) / TRIED * rate
-            reached = 1.0 - rate >= shared.quality_bar if id in judged else drawn.meets[id][:n]
             if not options[id].keeps_model:
-                saved = np.where(reached, saved, saved_below_bar(shared, first[id], saved))
+                saved = np.where(at.reached(id, rate), saved, saved_below_bar(shared, first[id], saved))
+        return saved
+
+    def standing(id: str, rate: Array) -> Standing:
+        saved = saved_at(id, rate)
         mean, often = float(saved.mean()), float(np.mean(saved > 0))
         return Standing(
             tested=True, binds=binds(options[id]), expected_npv_usd=mean, expected_cash_npv_usd=mean,
@@ -89,13 +91,61 @@ def winning_result(
 
     def wins(wrong: int) -> bool:
         rate = rates(wrong)
-        return choose(shared, {id: standing(id, rate) for id in ids}, counts).leader in judged
+        standings = {id: standing(id, rate) for id in ids}
+        chosen = choose(shared, standings, counts)
+        known = replace(chosen, likely=tuple(id for id in chosen.likely if id in results))
+        first = find_first_move(results, known, standings) if chosen.leader in results else None
+        return hold_back(shared, standings, chosen, first, lambda id, to: at.adds(
+            id, to, rate, saved_at(id, rate))).leader in judged
 
     lowest = -int(items * today.mean()) if e.paired else 0
     highest = int((1.0 - shared.quality_bar) * items + 1e-9) + lowest if not subject.keeps_model else items + lowest
     found = _last(wins, lowest, highest)
     return WinningResult(None if found is None else found / items, items)
 
+
+@dataclass(frozen=True)
+class _AtRate:
+    """The case with what is judged at another error rate, all other facts as they are drawn."""
+
+    case: Case
+    shared: Shared
+    options: Mapping[str, Option]
+    drawn: Drawn
+    counts: str
+    subject: Option
+    """The option that is judged; whatever answers as that does has its rate."""
+    n: int
+    """Draws that are looked at."""
+    known: dict[tuple[str, str], list[Array]] = field(default_factory=dict)
+    """What an API saves once an option is live, as far as worked out: at no error rate, and at TRIED, USD."""
+
+    def world(self, rate: float, shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
+        """What is judged at this rate, whatever the bar."""
+        return replace(shared, quality_bar=0.0), {
+            id: with_error_rate(o, rate) if answers(o) == answers(self.subject) else o for id, o in read.items()}
+
+    def reached(self, id: str, rate: Array) -> Flags:
+        """In which draws the option reaches the bar."""
+        judged = answers(self.options[id]) == answers(self.subject)
+        return 1.0 - rate >= self.shared.quality_bar if judged else self.drawn.meets[id][: self.n]
+
+    def adds(self, id: str, to: str, rate: Array, saved: Array) -> tuple[float, float] | None:
+        """As `Adds` says, of an option that so much is `saved` by in the place of today's model."""
+        in_use = self.reached(to, rate)
+        if not (self.options[id].self_hosted and can_be_in_use(self.options[to]) and in_use.any()):
+            return None
+        x = (saved - np.where(self.reached(id, rate), self.left(id, to, rate), 0.0))[in_use]
+        return float(x.mean()), float(np.mean(x > 0))
+
+    def left(self, id: str, to: str, rate: Array) -> Array:
+        """What `left_to` says of each draw."""
+        if (id, to) not in self.known:
+            kept = choices_of({id: self.options[id]})
+            self.known[id, to] = [left_to(self.case, kept, self.n, self.drawn.seed, id=id, to=to, world=partial(
+                self.world, each)).saved(self.counts)[to] for each in (0.0, TRIED)]
+        none, some = self.known[id, to]
+        return none + (some - none) / TRIED * rate
 
 def _last(wins: Callable[[int], bool], low: int, high: int) -> int | None:
     """The last number from `low` to `high` that wins, where all below it do; None where none does."""

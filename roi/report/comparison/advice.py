@@ -230,8 +230,8 @@ def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
 def _mostly_assumed(o: OptionResult) -> tuple[float, str] | None:
     """What is more than half of an option's cash, USD a month, where nobody stated what it rests on; rent with its spares."""
     start = alone_from(o)
-    named = [("forced migrations" if line.kind in MIGRATIONS else line.name.removesuffix(", redundancy"), line)
-             for line in o.lines if line.cash]
+    moves = "forced migrations"
+    named = [(moves if x.kind in MIGRATIONS else x.name.removesuffix(", redundancy"), x) for x in o.lines if x.cash]
     sums = {part: sum(mean_from(line, start) for name, line in named if name == part)
             for part in dict.fromkeys(name for name, line in named if line.basis == Basis.ASSUMED)}
     name = max(sums, key=lambda each: sums[each], default="")
@@ -254,14 +254,14 @@ def _of_staying(c: Comparison, start: int, *, month_1: bool = True) -> str:
     """What of staying's cash from a month on is forced migrations, where much, and month 1, where that differs; else empty."""
     stay = option_of(c, "stay")
     mean, now = cash_from(stay, start), sum(line.monthly_usd[0] for line in stay.lines if line.cash)
-    moves = sum(mean_from(line, start) for line in stay.lines if line.kind in MIGRATIONS)
+    moved = [line for line in stay.lines if line.kind in MIGRATIONS]
+    moves, begun = sum(mean_from(line, start) for line in moved), sum(line.upfront_usd for line in moved)
     each = c.case["migration.hours"]
     hours = f"{case_number(c.case, 'migration.hours'):g} h each{'' if each.basis is Basis.STATED else ', assumed'}"
-    told = [f"{usd(moves)} of it forced migrations, {hours}"] if moves > PART * mean else []
-    begun = sum(line.upfront_usd for line in stay.lines if line.kind in MIGRATIONS)  # of an end that rounds to today
-    told += [f"the first at once: {usd(begun)}"] if begun > 0 else []
+    told = [f"{usd(moves)} of it forced migrations, {hours}"] * (moves > PART * mean)
+    told += [f"the first at once: {usd(begun)}"] * (begun > 0)  # of an end that rounds to today
     if month_1 and abs(mean - now) > PART * abs(now):
-        first = sum(line.monthly_usd[0] for line in stay.lines if line.kind in MIGRATIONS)
+        first = sum(line.monthly_usd[0] for line in moved)
         told.append(f"month 1: {usd(now)}{f', {usd(first)} of it a forced migration' if first > PART * abs(now) else ''}")
     return f" ({'; '.join(told)})" if told else ""
 
@@ -350,8 +350,7 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
     missed = f", assumed {percent(o.quality.error_rate)} wrong: below the bar" * below_bar(c, o)
     why = f"; not tested{missed}" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
-    most = _most(o)
-    known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{most}"
+    known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{_most(o)}"
     head = f"{o.label} ({fleet_of(c, o)}{known}{why})."
     if c.thresholds is None:
         return [Labelled("NOT YET", (head,))]
@@ -370,8 +369,8 @@ def _most(o: OptionResult) -> str:
 
 def _held(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
     """What would lead alone, and adds to what comes first too seldom to be prepared: told, no part of what is done now."""
-    what = "" if brief else f" ({fleet_of(c, o)}{_most(o)})"
-    return Labelled("NOT YET", (f"{o.label}{what}, not prepared: what it adds is not likely.", _over(c, o, move)))
+    what = f"{o.label}{'' if brief else f' ({fleet_of(c, o)}{_most(o)})'}"
+    return Labelled("NOT YET", (f"{what}, not prepared: what it adds is not likely.", _over(c, o, move)))
 
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:

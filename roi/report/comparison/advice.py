@@ -355,10 +355,8 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     if c.thresholds is None:
         return [Labelled("NOT YET", (head,))]
     wins = wins_from(c, o)
-    if brief:
-        return [Labelled("NOT YET", (f"{head}{f' At central values it {wins}.' if wins else ''}",))]
-    told = f" At the central values ({today(c)}) it {wins}." if wins else ""
-    return [Labelled("NOT YET", (f"{head}{told}{at_rent(c, o, wins)}",))]
+    told = f" At {'central values' if brief else f'the central values ({today(c)})'} it {wins}." if wins else ""
+    return [Labelled("NOT YET", (f"{head}{told}{'' if brief else at_rent(c, o, wins)}",))]
 
 
 def _most(o: OptionResult) -> str:

@@ -154,7 +154,7 @@ def test_so_does_that_of_two_moves_with_much_to_say_of_each() -> None:
 
 @pytest.mark.full
 def test_a_first_move_that_may_miss_its_bar_says_how_often_and_what_is_lost_then() -> None:
-    """91% right of 150 items reach 90% in about two draws of three, which is why an adapter that nobody doubts follows it, on cheap GPUs."""
+    """91% right of 150 items reach 90% in about two draws of three, so that an adapter follows it, on cheap GPUs."""
     scores = {name: {"value": value, "items": items}
               for name, value, items in (("gpt-5.4", 0.93, 400), ("gpt-6-luna", 0.91, 150), ("qwen3-8b+lora", 0.925, 800))}
     c = compare(resolve(check_scenario({

@@ -50,7 +50,7 @@ class Stood(NamedTuple):
 
 
 class Elsewhere:
-    """A case with other facts than those of `results`; its options take their plans once, and are drawn as often as is asked."""
+    """A case with other facts than in `results`; its options take their plans once, and are drawn as often as is asked."""
 
     def __init__(self, case: Case, ids: Sequence[str], results: Mapping[str, OptionResult]) -> None:
         self.case, self.ids, self.results, self._stood = case, ids, results, dict[int, Stood]()

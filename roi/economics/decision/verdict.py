@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -146,7 +145,7 @@ def decide(
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
     turning: TurningPrice, following: Following | None = None,
     winning: Callable[[Experiment], WinningResult | None] | None = None,
-    held: Mapping[str, float | None] = MappingProxyType({}),
+    held: Mapping[str, float | None] | None = None,
 ) -> Verdict:
     """The verdict on the option that was chosen; `held` back is what would lead but for what it adds to that, with its chance.
 
@@ -155,7 +154,7 @@ def decide(
     `winning` tells the worst result of one with which its option is chosen.
     `following` is what follows the first move, or the leading option where there is none.
     """
-    leader, counts = chosen.leader, chosen.counts
+    leader, counts, held = chosen.leader, chosen.counts, held or {}
     best = partial(best_of, results, counts)
     second = best([id for id in chosen.likely if id != leader])
     others = [id for id in results if id not in {leader, "stay"}]

@@ -93,7 +93,7 @@ def test_where_even_no_wrong_answer_pays_no_result_wins() -> None:
     assert w.drawn is not None
     e = Experiment(kind="evaluate", option=CHEAPER, cost_usd=0.0, months=0.0, worth_usd=0.0, net_usd=0.0, first_net_usd=0.0,
                    evppi_usd=0.0, error_usd=0.0, items=400)
-    asked = partial(winning_result, case, w.shared, w.options, w.central, w.drawn, w.chosen.candidates, "errors")
+    asked = partial(winning_result, case, w.shared, w.options, w.central, w.drawn, w.chosen.candidates, "errors", w.results)
     assert asked(e) == (None, 450)
     assert asked(replace(e, kind="quote")) is None
     assert asked(replace(e, items=25)) is None  # of 75 items nothing is recommended

@@ -50,10 +50,10 @@ class Stood(NamedTuple):
 
 
 class Elsewhere:
-    """A case with other facts; its options take their plans once, and are drawn as often as is asked."""
+    """A case with other facts than in `results`; its options take their plans once, and are drawn as often as is asked."""
 
-    def __init__(self, case: Case, ids: Sequence[str], today: Mapping[str, OptionResult]) -> None:
-        self.case, self.ids, self.today, self._stood = case, ids, today, dict[int, Stood]()
+    def __init__(self, case: Case, ids: Sequence[str], results: Mapping[str, OptionResult]) -> None:
+        self.case, self.ids, self.results, self._stood = case, ids, results, dict[int, Stood]()
 
     def stood(self, draws: float) -> Stood:
         """How the options stand by at most so many of the draws that the case asks for."""
@@ -81,7 +81,7 @@ class Elsewhere:
         after = cache(lambda id, to: self._after(drawn, id, to))
         leaders = tuple(self._led(each, standings, after) for each in bars)
         raw = choose(shared, standings, shared.counts)
-        first = find_first_move(self.today, raw, standings)
+        first = find_first_move(self.results, raw, standings)
         if first is not None and (x := after(raw.leader, first)) is not None:
             mean, least = saved[raw.leader]
             saved[raw.leader] = mean, min(least, float(x.mean()), _at_bar(x, chance_needed(shared, standings[raw.leader])))
@@ -104,7 +104,7 @@ class Elsewhere:
         def adds(id: str, to: str) -> tuple[float, float] | None:
             return None if (x := after(id, to)) is None else (float(x.mean()), float(np.mean(x > 0)))
 
-        return hold_back(bars, standings, chosen, find_first_move(self.today, chosen, standings), adds).leader
+        return hold_back(bars, standings, chosen, find_first_move(self.results, chosen, standings), adds).leader
 
     def _central(self) -> Stood:
         w = weigh(self.case, self.ids)

@@ -199,7 +199,7 @@ class _Priced:
         reached = np.ones(1, dtype=bool) if self.drawn is None else self.drawn.meets[to]
         if not (self.options[id].self_hosted and can_be_in_use(self.options[to]) and reached.any()):
             return None
-        row, meets = self._row(id, self.choices.get(id)), 1.0
+        row, meets = self._row(id, self.choices.get(id)), np.ones(1, dtype=bool)
         if self.drawn is None:
             left = self._central(once_left(self.shared, self.options, to, id)[1], to)
         else:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from roi.answers.usage_tasks import Task
-from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.errors import first_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
@@ -294,7 +293,7 @@ def _told(task: Task) -> str:
         return told
     why = task.passed_over_why
     if task.passed_over_chance is not None and task.passed_over_chance_needed is not None and why != "not tested":
-        words = adds_too_seldom if why == ADDS_TOO_SELDOM else too_seldom
+        words = adds_too_seldom if why == "not likely to add" else too_seldom
         why = words(task.passed_over_chance, task.passed_over_chance_needed)
     saves = "" if task.passed_over_saves_share is None else f" saves {percent(task.passed_over_saves_share)},"
     return f"{told}; {why}: {task.passed_over},{saves} NPV {task.passed_over_npv_usd:,.0f}"

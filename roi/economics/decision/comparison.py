@@ -245,9 +245,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     price = path_of(Shared, "usd_per_error")
     fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
     in_use = cache(partial(once_in_use, case, shared, options, counts, among=chosen.candidates))
-    would, before = chosen.leader, find_first_move(results, chosen)
-    chosen = hold_back(shared, results, chosen, before, lambda id, to: adds(in_use(to), id))
-    held = {} if chosen.leader == would or before is None else {would: adds(in_use(before), would)}
+    chosen = hold_back(shared, results, results, chosen, lambda id, to: adds(in_use(to), id))
     first = find_first_move(results, chosen)
     move, following = find_second_move(
         in_use(first or chosen.leader), shared, results, chosen.candidates if first is None else (chosen.leader,),
@@ -266,7 +264,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         alarms = (*alarms, NOWHERE_TO_GO)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
                      turning=turning_price(case, shared, options, choices, results, chosen, drawn, in_use), following=following,
-                     winning=winning, held={id: each[1] for id, each in held.items() if each is not None})
+                     winning=winning)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from roi.economics.decision.option_result import CENT, OptionResult, Standing
@@ -26,6 +26,8 @@ class Choices:
     counts: str
     candidates: tuple[str, ...]
     likely: tuple[str, ...]
+    held: Mapping[str, float | None] = field(default_factory=dict)
+    """What would lead but for what it adds to its first move: in which share of the draws it adds anything."""
 
 
 def value(result: OptionResult | Standing, counts: str) -> float:
@@ -77,27 +79,34 @@ def choose(shared: Shared, results: Mapping[str, OptionResult | Standing], count
     """
     candidates = may_be_chosen(shared, (id for id, r in results.items() if r.tested))
     likely = tuple(id for id in candidates if id == "stay" or not shared.may_stay or _likely(shared, results[id], counts))
+    return Choices(leader=_leader(results, counts, likely), counts=counts, candidates=candidates, likely=likely)
+
+
+def _leader(results: Mapping[str, OptionResult | Standing], counts: str, likely: Sequence[str]) -> str:
     most = max(value(results[id], counts) for id in likely)
     equal = (id for id in likely if value(results[id], counts) >= most - CENT)
-    leader = min(equal, key=lambda id: results[id].wrong_share)
-    return Choices(leader=leader, counts=counts, candidates=candidates, likely=likely)
+    return min(equal, key=lambda id: results[id].wrong_share)
 
 
 def find_first_move(
     results: Mapping[str, OptionResult], chosen: Choices, standings: Mapping[str, OptionResult | Standing] | None = None,
 ) -> str | None:
-    """The best likely option that comes before the leading one; None where none does. By `standings`, where these are others.
+    """The best likely option that comes before the leading one; None where none does, or today's `results` lack the leader.
+
+    By `standings`, where these are others.
 
     That is what can be undone and has paid back when the leader, which cannot, is live: else its set-up is lost.
     """
-    leader, counts = results[chosen.leader], chosen.counts
+    leader, counts = results.get(chosen.leader), chosen.counts
+    if leader is None:
+        return None
 
     def comes_first(r: OptionResult) -> bool:
         paid = r.payback_cash_months if counts == "cash" else r.payback_months
         return leader.binds and not r.binds and r.id != "stay" and paid <= leader.months_to_live
 
     return best_of(results if standings is None else standings, counts, [
-        id for id in chosen.likely if comes_first(results[id])])
+        id for id in chosen.likely if id in results and comes_first(results[id])])
 
 
 def best_of(results: Mapping[str, OptionResult | Standing], counts: str, ids: Sequence[str]) -> str | None:
@@ -106,16 +115,22 @@ def best_of(results: Mapping[str, OptionResult | Standing], counts: str, ids: Se
 
 
 def hold_back(
-    shared: Shared, standings: Mapping[str, OptionResult | Standing], chosen: Choices, first: str | None, adds: Adds,
+    shared: Shared, results: Mapping[str, OptionResult], standings: Mapping[str, OptionResult | Standing], chosen: Choices,
+    adds: Adds,
 ) -> Choices:
-    """The choice, with the leader's first move in its place where what it adds to that is not likely (docs/economics.md, 8.3).
+    """The choice without a leader of which it is not likely that it adds to its first move (docs/economics.md, 8.3).
 
-    What comes first needs no set-up of the leader, which may be prepared once that is likely to bring more than it costs.
+    What comes first needs no set-up of the leader, which may be prepared once that is likely to bring more than it costs. What
+    leads then is the best of the other likely options, by `standings`; `results` say what comes first, as today.
     """
-    added = None if first is None else adds(chosen.leader, first)
-    if first is None or added is None or adds_enough(shared, standings[chosen.leader], *added):
-        return chosen
-    return replace(chosen, leader=first, likely=tuple(id for id in chosen.likely if id != chosen.leader))
+    while (first := find_first_move(results, chosen, standings)) is not None:
+        added = adds(chosen.leader, first)
+        if added is None or adds_enough(shared, standings[chosen.leader], *added):
+            break
+        likely = tuple(id for id in chosen.likely if id != chosen.leader)
+        chosen = replace(chosen, leader=_leader(standings, chosen.counts, likely), likely=likely,
+                         held={**chosen.held, chosen.leader: added[1]})
+    return chosen
 
 
 def adds_enough(shared: Shared, result: OptionResult | Standing, mean: float, odds: float | None) -> bool:

@@ -20,7 +20,7 @@ from roi.economics.decision.evaluation import (
 )
 from roi.economics.decision.measuring.worth import Following
 from roi.economics.decision.option_result import OptionResult, Triple
-from roi.economics.decision.recommendation import Choices, adds_enough, find_first_move, hold_back, value
+from roi.economics.decision.recommendation import Choices, adds_enough, hold_back, value
 from roi.economics.decision.weighing import Weighed
 from roi.economics.finance import payback
 from roi.economics.inputs import Array, Option, Shared
@@ -139,13 +139,11 @@ def left_to(
 
 
 def choose_first(case: Case, w: Weighed) -> Choices:
-    """The choice of `weigh` after `hold_back`: its first move where what would lead adds too seldom to that."""
-    first = find_first_move(w.results, w.chosen)
-
+    """The choice of `weigh` after `hold_back`."""
     def added(id: str, to: str) -> tuple[float, float | None] | None:
         return adds(once_in_use(case, w.shared, w.options, w.chosen.counts, to, (id,)), id)
 
-    return hold_back(w.shared, w.results, w.chosen, first, added)
+    return hold_back(w.shared, w.results, w.results, w.chosen, added)
 
 
 def find_second_move(

@@ -1,6 +1,6 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -145,16 +145,13 @@ def decide(
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
     turning: TurningPrice, following: Following | None = None,
     winning: Callable[[Experiment], WinningResult | None] | None = None,
-    held: Mapping[str, float | None] | None = None,
 ) -> Verdict:
-    """The verdict on the option that was chosen; `held` back is what would lead but for what it adds to that, with its chance.
-
-    `measured` are the experiments, the highest net value first.
+    """The verdict on the option that was chosen; `measured` are the experiments, the highest net value first.
 
     `winning` tells the worst result of one with which its option is chosen.
     `following` is what follows the first move, or the leading option where there is none.
     """
-    leader, counts, held = chosen.leader, chosen.counts, held or {}
+    leader, counts = chosen.leader, chosen.counts
     best = partial(best_of, results, counts)
     second = best([id for id in chosen.likely if id != leader])
     others = [id for id in results if id not in {leader, "stay"}]
@@ -198,8 +195,8 @@ def decide(
         first_move=first_move, chance_over_first=_chance_over(drawn, leader, first_move, counts),
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
         closest=closest, chance_over_closest=over.get(closest or ""),
-        passed_over=_passed_over(shared, results, chosen, held),
-        if_all_hours_are_paid=_with_all_hours(shared, results, chosen, held), challenger=challenger,
+        passed_over=_passed_over(shared, results, chosen),
+        if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger,
         measure_first=None if standing else first, then=None if standing else then,
         wins_at_error_rate=None if won is None or won.error_rate is None else won.error_rate + (
             results["stay"].quality.error_rate if judged is not None and judged.paired else 0.0),
@@ -218,9 +215,7 @@ def _comes_before(e: Experiment, after_usd: float) -> bool:
     return min(e.first_net_usd, e.first_net_usd + e.delay_saves_usd - after_usd) > e.error_usd
 
 
-def _with_all_hours(
-    shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, held: Collection[str],
-) -> str | None:
+def _with_all_hours(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> str | None:
     """The leader with a price on every hour, where it is another one. Chances stay as they are."""
 
     def priced(r: OptionResult) -> OptionResult:
@@ -228,7 +223,7 @@ def _with_all_hours(
         return replace(r, expected_npv_usd=r.expected_npv_usd + more, expected_cash_npv_usd=r.expected_cash_npv_usd + more)
 
     leader = choose(shared, {id: priced(r) for id, r in results.items()}, chosen.counts).leader
-    return None if leader == chosen.leader or leader in held else leader
+    return None if leader == chosen.leader or leader in chosen.held else leader
 
 
 def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: str) -> float | None:
@@ -238,10 +233,8 @@ def _chance_over(drawn: Drawn | None, leader: str, second: str | None, counts: s
     return float(np.mean(saved[leader] >= saved[second] - CENT))
 
 
-def _passed_over(
-    shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, held: Mapping[str, float | None],
-) -> tuple[PassedOver, ...]:
-    counts = chosen.counts
+def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[PassedOver, ...]:
+    counts, held = chosen.counts, chosen.held
     least = value(results[chosen.leader], counts)
     higher = sorted((r for r in results.values() if value(r, counts) > least and r.id not in {chosen.leader, "stay"}),
                     key=lambda r: -value(r, counts))

@@ -16,6 +16,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
 from roi.economics.decision.measuring.worth import Experiment
+from roi.economics.decision.recommendation import choose, find_first_move, hold_back
 from roi.economics.decision.second_move import left_to, once_in_use
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.finance import discount_factors
@@ -294,3 +295,18 @@ def test_a_commitment_is_owed_whatever_follows_and_the_bills_price_stays_with_to
     owed = replace(curves.shared, commitment_usd=5000.0, price_factor=2.0)
     shared, _ = once_moved(owed, curves.options, to)
     assert (shared.commitment_usd, shared.price_factor) == (0.0, factor)
+
+
+def test_what_leads_in_the_place_of_one_held_back_is_the_best_of_the_others() -> None:
+    """An API that pays back too late to come first saves more than the one that comes first: it is likely, and leads."""
+    w = weigh(case_of(draws=0, candidates={"cascade_first": [], "self_hosted": []}))
+    one = w.results[CHEAPER]
+    results = {"stay": w.results["stay"], **{
+        id: replace(one, id=id, binds=id == "own", expected_npv_usd=usd, payback_months=paid, months_to_live=3.0)
+        for id, usd, paid in (("own", 100.0, 9.0), ("late", 90.0, 8.0), ("first", 80.0, 2.0))}}
+    shared = replace(w.shared, may_stay=False)
+    chosen = choose(shared, results, "errors")
+    assert (chosen.leader, find_first_move(results, chosen)) == ("own", "first")
+    held = hold_back(shared, results, results, chosen, lambda id, to: (5.0, 0.57))
+    assert (held.leader, held.likely, held.held) == ("late", ("late", "first"), {"own": 0.57})
+    assert hold_back(shared, results, results, chosen, lambda id, to: (5.0, 0.9)) == chosen

@@ -99,12 +99,10 @@ class Elsewhere:
         self, bars: Shared, standings: Mapping[str, Standing], after: Callable[[str, str], Array | None],
     ) -> str:
         """Who leads, what adds too seldom to its first move held back; what comes first has paid back as it has today."""
-        chosen = choose(bars, standings, bars.counts)
-
         def adds(id: str, to: str) -> tuple[float, float] | None:
             return None if (x := after(id, to)) is None else (float(x.mean()), float(np.mean(x > 0)))
 
-        return hold_back(bars, standings, chosen, find_first_move(self.results, chosen, standings), adds).leader
+        return hold_back(bars, self.results, standings, choose(bars, standings, bars.counts), adds).leader
 
     def _central(self) -> Stood:
         w = weigh(self.case, self.ids)

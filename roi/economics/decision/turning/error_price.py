@@ -174,7 +174,6 @@ class _Priced:
                 id: self._standing(id, row, usd_per_error) for id, row in self._rows(usd_per_error).items()}
         standings = self.standings[usd_per_error]
         chosen = replace(choose(bars, standings, "errors"), counts=self.chosen.counts)
-        first = find_first_move(self.results, chosen, standings)
 
         def adds(id: str, to: str) -> tuple[float, float | None] | None:
             if usd_per_error == self.counted or (row := self._following(id, to)) is None:
@@ -182,7 +181,7 @@ class _Priced:
             added = row.without + usd_per_error * row.slope
             return float(added.mean()), None if self.drawn is None else float(np.mean(added > 0))
 
-        return hold_back(bars, standings, chosen, first, adds).leader
+        return hold_back(bars, self.results, standings, chosen, adds).leader
 
     @cached_property
     def _first(self) -> str | None:

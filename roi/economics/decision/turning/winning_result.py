@@ -13,7 +13,7 @@ from roi.economics.decision.feasibility import binds
 from roi.economics.decision.measuring.trials import answers, deviation_beside
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import OptionResult, Standing
-from roi.economics.decision.recommendation import choose, find_first_move, hold_back
+from roi.economics.decision.recommendation import choose, hold_back
 from roi.economics.decision.second_move import left_to
 from roi.economics.decision.verdict import WinningResult
 from roi.economics.inputs import Array, Option, Shared, path_of
@@ -92,10 +92,7 @@ def winning_result(
     def wins(wrong: int) -> bool:
         rate = rates(wrong)
         standings = {id: standing(id, rate) for id in ids}
-        chosen = choose(shared, standings, counts)
-        known = replace(chosen, likely=tuple(id for id in chosen.likely if id in results))
-        first = find_first_move(results, known, standings) if chosen.leader in results else None
-        return hold_back(shared, standings, chosen, first, lambda id, to: at.adds(
+        return hold_back(shared, results, standings, choose(shared, standings, counts), lambda id, to: at.adds(
             id, to, rate, saved_at(id, rate))).leader in judged
 
     lowest = -int(items * today.mean()) if e.paired else 0

@@ -259,7 +259,7 @@ def _of_staying(c: Comparison, start: int, *, month_1: bool = True) -> str:
     each = c.case["migration.hours"]
     hours = f"{case_number(c.case, 'migration.hours'):g} h each{'' if each.basis is Basis.STATED else ', assumed'}"
     told = [f"{usd(moves)} of it forced migrations, {hours}"] * (moves > PART * mean)
-    told += [f"the first at once: {usd(begun)}"] * (begun > 0)  # of an end that rounds to today
+    told += [f"a forced migration at once: {usd(begun)}"] * (begun > 0)  # of an end that rounds to today
     if month_1 and abs(mean - now) > PART * abs(now):
         first = sum(line.monthly_usd[0] for line in moved)
         told.append(f"month 1: {usd(now)}{f', {usd(first)} of it a forced migration' if first > PART * abs(now) else ''}")

@@ -106,6 +106,9 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
     whole_rate = None if whole is None else _read(ErrorRate, values, {**names, "system": whole})
     told_of = whole_rate or own_rate
     repacked = path_of(ErrorRate, "ratio", system=system) in values  # a host of open weights serves them in a way of its own
+    own_facts = {name: path for name in OWN for path in (f"kinds.{kind}.{name}", f"options.{id}.{name}") if path in values}
+    if facts.in_time and kind not in LEVERS and "months_to_live" not in own_facts:
+        known |= _live_in_time(values, str(group), today, shared)
     batch: Number | None = facts.batched_today if facts.batch_as_today else facts.batch_share
     if batch is None:
         batch = np.maximum(shared.can_wait, facts.batched_today) if facts.batch_hours <= shared.waits_hours else 0.0
@@ -121,9 +124,20 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
         is_successor=facts.suggested is not None and vendor == f"{str(today).partition('/')[0]}/{facts.suggested}",
         plan=plans[0] if plans else None, plans=tuple(plans), replicas_fixed=None, training=_training(values, names),
         hardware=_read(Hardware, values, names) if facts.owned else None, costs=_costs(values, id, str(kind)),
-        own_facts={name: path for name in OWN for path in (f"kinds.{kind}.{name}", f"options.{id}.{name}") if path in values},
-        **known,
+        own_facts=own_facts, **known,
     )
+
+
+def _live_in_time(values: Values, group: str, today: Value | Array, shared: Shared) -> dict[str, object]:
+    """The months until an option is live, where today's model ends before they are over: then it is live at that end.
+
+    In draws each by its own end. Whoever must leave anyway ports once, not to a successor for the weeks that are left.
+    """
+    takes, ends = f"changes.{group}.months_to_live", path_of(Option, "todays_end", today=today)
+    if ends not in values:
+        return {}
+    months, end = number(values[takes], takes), number(values[ends], ends)
+    return {"months_to_live": shared.once_for("live in time", (months, end), lambda: np.minimum(months, end))}
 
 
 def _provisioned(values: Values, id: str) -> Provisioned | None:

@@ -23,7 +23,8 @@ class BillFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class OptionFacts:
-    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, and `Api.batch_share` and `tier`."""
+    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, `Api.batch_share`, `tier`, and the months
+    until an option is live where today's model ends before."""
 
     platform: Annotated[bool, At("options.{option}.platform")]
     """True where the user runs the servers, and pays for what stands around them."""
@@ -43,6 +44,8 @@ class OptionFacts:
     """True where as much goes through batch as at the incumbent today."""
     base: Annotated[str | None, At("options.{option}.base")]
     """The system whose tokens hold where its own has no such fact."""
+    in_time: Annotated[bool, At("changes.{group}.in_time", absent=False)]
+    """True where a change of this kind is made by the day on which today's model ends: nobody said how long it takes."""
     suggested: Annotated[str | None, At("vendors.{today}.successor")]
     """What the vendor of today's model suggests in its place."""
     tier_today: Annotated[Number, At("vendors.{vendor}.tier_price_ratio", absent=1.0)]

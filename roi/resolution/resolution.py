@@ -193,6 +193,8 @@ def _add_people(sheet: FactSheet, s: Scenario) -> None:
         sheet.field(f"{own}.setup_hours", p.setup_hours, group, "people.setup_hours")
         sheet.field(f"{own}.run_hours_per_month", p.run_hours_per_month, group, "people.run_hours_per_month")
         sheet.field(f"{own}.months_to_live", s.timing.months_to_live, group, "timing.months_to_live")
+        if group == "api" and group not in s.timing.months_to_live.model_fields_set:
+            sheet.state(f"{own}.in_time", True, "timing.months_to_live.api is left out")
         if group == "cache_batch":
             sheet.state(f"{own}.months_in_parallel", 0.0, "the same API", "months")
         else:

@@ -75,8 +75,8 @@ class World:
     """Every option of a case on its first plan, with some facts overwritten."""
 
     def __init__(self, case: Case, **facts: Any) -> None:
-        values = {**case.values(), **facts}
-        self.shared, self.options = read_all(case, values)
+        self.values = {**case.values(), **facts}
+        self.shared, self.options = read_all(case, self.values)
 
     def costed(self, id: str) -> Evaluated:
         return evaluate(self.shared, self.options[id], self.options)

@@ -122,8 +122,10 @@ class Workload(Section):
 
     @model_validator(mode="after")
     def _lengths_are_given(self) -> Self:
-        if self.lengths is None and (self.input_tokens is None or self.output_tokens is None):
-            raise ValueError("give input_tokens and output_tokens, or lengths")
+        lacking = [name for name in ("input_tokens", "output_tokens") if getattr(self, name) is None]
+        if self.lengths is None and lacking:
+            one = f" ({lacking[0]} is left out)" if len(lacking) == 1 else ""
+            raise ValueError(f"give input_tokens and output_tokens, or lengths{one}")
         if self.lengths is not None:
             if self.input_tokens is not None or self.output_tokens is not None:
                 raise ValueError("give input_tokens and output_tokens, or lengths, not both")

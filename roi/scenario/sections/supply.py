@@ -109,7 +109,7 @@ class Timing(Section):
     """How long a change takes."""
 
     months_to_live: MonthsToLive = MonthsToLive()
-    """Months until live, by kind; the incumbent is paid until then."""
+    """Months until live, by kind; the incumbent is paid until then. `api` left out: at the latest when today's model ends."""
     months_in_parallel: Months = 0.5
     """Months in which both are paid, for every change of model."""
 

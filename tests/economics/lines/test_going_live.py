@@ -10,6 +10,7 @@ from quiet_scenario import CASCADE, CHEAPER, LUNA, NONE, PER_MONTH, QUIET, SELF,
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.feasibility import binds, rule_out
+from roi.economics.reading import read_option
 
 
 def test_until_live_the_incumbent_is_paid_and_in_parallel_both() -> None:
@@ -76,7 +77,7 @@ def test_an_announced_end_forces_a_migration_and_so_does_each_life_after_it() ->
 
 def ending(**changes: Any) -> World:
     """gpt-4.1 ends 51 days (1.68 months) on: 40 h x $100 + $400; gpt-6-luna, which its vendor suggests, and a rival."""
-    timing = {"months_to_live": {**NONE, "api": 1.0}, "months_in_parallel": 1.0} | changes.pop("timing", {})
+    timing = changes.pop("whole_timing", {"months_to_live": {**NONE, "api": 1.0}, "months_in_parallel": 1.0})
     rival = "anthropic/claude-haiku-5-5"
     today = {"model": "gpt-4.1", **changes.pop("incumbent", {})}
     return world(incumbent=today, timing=timing, quality={"scores": {"gpt-4.1": 0.95}},
@@ -101,6 +102,27 @@ def test_both_are_paid_no_longer_than_todays_model_lives_and_nobody_moves_on_for
     assert MOVED in w.names(cascade.id)
     seats = ending(incumbent={"seats": {"users": 10, "usd_per_month": 30}})
     assert seats.options[RIVAL].months_kept == 2.0
+
+
+def test_another_api_is_live_when_todays_model_ends_unless_its_time_is_stated() -> None:
+    """gpt-4.1 ends after half a month, the default of a change is a month: half a month of it, and nobody moves on. Shorter
+    defaults, stated times, and cascades, which go on with it, stay. In draws each by its own end.
+    """
+    left_out = {kind: months for kind, months in NONE.items() if kind != "api"}
+    timing = {"months_to_live": left_out, "months_in_parallel": 1.0}
+    soon = ending(incumbent={"ends_in_months": 0.5}, whole_timing=timing)
+    assert float(soon.options[RIVAL].months_to_live) == 0.5
+    assert soon.line(RIVAL, "incumbent, until live and in parallel")[1][:2] == pytest.approx([PER_MONTH * 0.0028 / 2, 0.0])
+    assert MOVED not in soon.names(RIVAL)
+    assert soon.options["cascade:anthropic/claude-haiku-5-5"].months_to_live == 0.0
+    assert ending(incumbent={"ends_in_months": 3.0}, whole_timing=timing).options[RIVAL].months_to_live == 1.0
+    own = ending(incumbent={"ends_in_months": 0.5}, whole_timing=timing, options={RIVAL: {"months_to_live": 1.0}})
+    assert own.options[RIVAL].months_to_live == 1.0
+    assert own.line(RIVAL, MOVED)[0] == pytest.approx(4400.0)
+    values = {"changes.api.months_to_live": np.array([[0.4], [1.0], [2.0]]),
+              "vendors.openai/gpt-4.1.first_end_months": np.array([[0.5], [0.5], [5.0]])}
+    drawn = read_option({**soon.values, **values}, RIVAL, soon.shared)
+    assert np.reshape(drawn.months_to_live, -1) == pytest.approx([0.4, 0.5, 2.0])
 
 
 def test_in_draws_the_overlap_ends_with_the_life_of_each() -> None:

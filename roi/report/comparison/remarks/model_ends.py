@@ -7,7 +7,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import nearness
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
-from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.outlook import PricesAhead, announced_days, prices_ahead, suggested_successor, unseen_successor
 from roi.economics.price_list import Api
 from roi.facts.fact import Value
@@ -82,7 +82,8 @@ def endings(c: Comparison) -> list[str]:
     (suggested, compared), unseen = suggested_successor(c.case, str(now)), unseen_successor(c.case)
     told = []
     if when and (away or (unseen and path_of(Option, "first_price_ratio", vendor=now) not in c.case)):
-        told.append(f"{now} ends {when}: a move is due in any case{_as_suggested(c, str(now), suggested, compared=compared)}")
+        told.append(f"{now} ends {when}: a move is due in any case{_in_time(c)}"
+                    f"{_as_suggested(c, str(now), suggested, compared=compared)}")
     for name in dict.fromkeys((now, then)):
         said, elsewhere = f"vendors.{name}.announced_end", f"vendors.{name}.ends_elsewhere"
         if said in c.case:
@@ -99,6 +100,16 @@ def endings(c: Comparison) -> list[str]:
         follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
         told.append(f"{then} ends {end}: a second move, {cost}{follow}")
     return told
+
+
+def _in_time(c: Comparison) -> str:
+    """That another API is counted as live by the end of today's model, which takes less than is usual; empty where it is not."""
+    usual = "changes.api.months_to_live"
+    hurried = [o for o in c.options if o.kind not in LEVERS and c.case[f"options.{o.id}.group"].value == "api"
+               and o.months_to_live < case_number(c.case, usual)]
+    if f"{usual.rpartition('.')[0]}.in_time" not in c.case or not hurried or _life(c, "stay") >= case_number(c.case, usual):
+        return ""
+    return f", and another API is counted as live by then, not in {number_of(case_number(c.case, usual), 'month')}"
 
 
 def _as_suggested(c: Comparison, model: str, suggested: str, *, compared: bool) -> str:

@@ -23,8 +23,7 @@ class BillFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class OptionFacts:
-    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, `Api.batch_share`, `tier`, and the months
-    until an option is live where today's model ends before."""
+    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, `months_to_live`, and `Api`'s batch, tier."""
 
     platform: Annotated[bool, At("options.{option}.platform")]
     """True where the user runs the servers, and pays for what stands around them."""

@@ -23,7 +23,7 @@ class BillFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class OptionFacts:
-    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, `months_to_live`, and `Api`'s batch, tier."""
+    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, `months_to_live`, `Api.batch_share`."""
 
     platform: Annotated[bool, At("options.{option}.platform")]
     """True where the user runs the servers, and pays for what stands around them."""

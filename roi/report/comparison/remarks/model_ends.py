@@ -103,13 +103,12 @@ def endings(c: Comparison) -> list[str]:
 
 
 def _in_time(c: Comparison) -> str:
-    """That another API is counted as live by the end of today's model, which takes less than is usual; empty where it is not."""
-    usual = "changes.api.months_to_live"
-    hurried = [o for o in c.options if o.kind not in LEVERS and c.case[f"options.{o.id}.group"].value == "api"
-               and o.months_to_live < case_number(c.case, usual)]
-    if f"{usual.rpartition('.')[0]}.in_time" not in c.case or not hurried or _life(c, "stay") >= case_number(c.case, usual):
+    """That another API is counted as live by the end of today's model, sooner than is usual; empty where it is not."""
+    usual, end = case_number(c.case, "changes.api.months_to_live"), _life(c, "stay")
+    if "changes.api.in_time" not in c.case or end >= usual or not any(
+            o.kind not in LEVERS and c.case[f"options.{o.id}.group"].value == "api" and o.months_to_live == end for o in c.options):
         return ""
-    return f", and another API is counted as live by then, not in {number_of(case_number(c.case, usual), 'month')}"
+    return f", and another API is counted as live by then, not in {number_of(usual, 'month')}"
 
 
 def _as_suggested(c: Comparison, model: str, suggested: str, *, compared: bool) -> str:

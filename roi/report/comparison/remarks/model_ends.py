@@ -7,7 +7,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import nearness
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
-from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
+from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import PricesAhead, announced_days, prices_ahead, suggested_successor, unseen_successor
 from roi.economics.price_list import Api
 from roi.facts.fact import Value
@@ -105,8 +105,8 @@ def endings(c: Comparison) -> list[str]:
 def _in_time(c: Comparison) -> str:
     """That another API is counted as live by the end of today's model, sooner than is usual; empty where it is not."""
     usual, end = case_number(c.case, "changes.api.months_to_live"), _life(c, "stay")
-    if "changes.api.in_time" not in c.case or end >= usual or not any(
-            o.kind not in LEVERS and c.case[f"options.{o.id}.group"].value == "api" and o.months_to_live == end for o in c.options):
+    hurried = [o for o in c.options if c.case[f"options.{o.id}.group"].value == "api" and o.months_to_live == end < usual]
+    if "changes.api.in_time" not in c.case or not hurried:
         return ""
     return f", and another API is counted as live by then, not in {number_of(usual, 'month')}"
 

@@ -184,10 +184,8 @@ def _add_people(sheet: FactSheet, s: Scenario) -> None:
     sheet.state("people.existing_hours_on_call_only", p.existing_hours_on_call_only)
     sheet.field("migration.hours", p, "migration_hours", "people")
     sheet.fields("evaluation", s.evaluation, "usd", "labels", "usd_per_label", "months")
-    changes = (("setup_hours", "hours"), ("run_hours_per_month", "hours"), ("months_to_live", "months"),
-               ("months_in_parallel", "months"))
-    for name, unit in changes:
-        sheet.state(f"changes.none.{name}", 0.0, "staying changes nothing", unit)
+    for name in ("setup_hours", "run_hours_per_month", "months_to_live", "months_in_parallel"):
+        sheet.state(f"changes.none.{name}", 0.0, "staying changes nothing", "hours" if "hours" in name else "months")
     for group in KINDS_OF_CHANGE:
         own = f"changes.{group}"
         sheet.field(f"{own}.setup_hours", p.setup_hours, group, "people.setup_hours")

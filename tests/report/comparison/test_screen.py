@@ -1591,12 +1591,20 @@ def test_a_recommended_model_that_ends_tells_when_what_that_costs_and_who_follow
 def test_staying_on_a_model_that_ends_says_what_it_could_be_moved_to(tested: str, told: str) -> None:
     """gpt-5-mini ends on 2026-12-11. "Stay on gpt-5-mini: stop here" said nothing of that. gpt-4o-mini ends a month later."""
     c = bundled(*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[openai/gpt-6-sol, openai/gpt-4o-mini]",
-                f"quality.scores={{gpt-5-mini: 0.91{tested}}}", "quality.usd_per_error=1")
+                f"quality.scores={{gpt-5-mini: 0.91{tested}}}", "quality.usd_per_error=1", "timing.months_to_live.api=1")
     assert c.verdict.leader == "stay"
     text = flat(c)
     assert "openai/gpt-5-mini ends on 2026-12-11: from then on this is the same on its successor, counted at 1 x its" in text
     assert told in text
     assert "stop here" not in text
+
+
+def test_a_change_that_must_be_made_sooner_than_is_usual_is_told() -> None:
+    """gpt-5-mini ends 14 days on, another API takes a month by default: it is counted as live by then. A stated month holds."""
+    of = (*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[openai/gpt-6-luna]")
+    told = "a move is due in any case, and another API is counted as live by then, not in 1 month"
+    assert told in flat(bundled(*of))
+    assert "counted as live" not in flat(bundled(*of, "timing.months_to_live.api=1"))
 
 
 def test_what_stays_on_a_model_that_ends_says_when_and_what_it_is_then() -> None:
@@ -1731,7 +1739,7 @@ def test_the_volume_to_look_again_at_is_the_least_from_which_an_untested_option_
 def test_a_move_of_the_incumbent_is_not_told_as_that_of_the_model_which_is_recommended() -> None:
     """gpt-5 ends before the change is live, gpt-5.4-nano on 2027-04-01, beyond the three months that are compared."""
     c = bundled(*ENDING, "incumbent.model=gpt-5", "candidates.api_models=[openai/gpt-5.4-nano]", "horizon_months=3",
-                "quality.scores={gpt-5: 0.91, gpt-5.4-nano: 0.90}", "quality.usd_per_error=0")
+                "quality.scores={gpt-5: 0.91, gpt-5.4-nano: 0.90}", "quality.usd_per_error=0", "timing.months_to_live.api=1")
     assert "gpt-5.4-nano" in c.leader.label
     assert any(line.name == "incumbent's model ends: migration" for line in c.leader.lines)
     assert "a second move" not in flat(c)

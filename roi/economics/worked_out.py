@@ -23,7 +23,10 @@ class BillFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class OptionFacts:
-    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, `months_to_live`, `Api.batch_share`."""
+    """Behind `Option.platform_usd`, `hardware`, `tokens`, `evaluated`, `is_successor`, `months_to_live`, and two of `Api`.
+
+    Those are `batch_share` and `tier`.
+    """
 
     platform: Annotated[bool, At("options.{option}.platform")]
     """True where the user runs the servers, and pays for what stands around them."""

@@ -78,6 +78,7 @@ class MonthsToLive(ByKind):
 
     cache_batch: Months = spread(0.5, 0.25, 1.0, "one release")
     api: Months = spread(1.0, 0.5, 2.0, "evaluation and roll-out")
+    """Another API model, hosted open models included; left out, it is live at the latest when today's model ends."""
     cascade: Months = spread(1.5, 0.75, 3.0, "evaluation and roll-out")
     vendor_tuned: Months = spread(2.0, 1.0, 4.0, "data, training, evaluation, roll-out")
     self_hosted: Months = spread(2.0, 1.0, 4.0, "deployment, load test, roll-out")
@@ -109,7 +110,7 @@ class Timing(Section):
     """How long a change takes."""
 
     months_to_live: MonthsToLive = MonthsToLive()
-    """Months until live, by kind; the incumbent is paid until then. `api` left out: at the latest when today's model ends."""
+    """Months until live, by kind; the incumbent is paid until then."""
     months_in_parallel: Months = 0.5
     """Months in which both are paid, for every change of model."""
 
@@ -164,8 +165,7 @@ class Training(Section):
     labels_owned: bool = False
     """True where the training labels are already paid for; what a retraining labels afresh (relabel_share) is bought."""
     labels_from: Literal["people", "incumbent"] = "people"
-    """Who answers the training examples: people (bought at usd_per_label), or the incumbent's logged outputs (no extra cost,
-    but its terms must allow it)."""
+    """Who answers the training examples: people (usd_per_label), or the incumbent's logged outputs (free; its terms must allow)."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

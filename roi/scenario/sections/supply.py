@@ -165,7 +165,7 @@ class Training(Section):
     labels_owned: bool = False
     """True where the training labels are already paid for; what a retraining labels afresh (relabel_share) is bought."""
     labels_from: Literal["people", "incumbent"] = "people"
-    """Who answers the training examples: people (usd_per_label), or the incumbent's logged outputs (free; its terms must allow)."""
+    """Who answers the training examples: people (usd_per_label), or the incumbent's logged outputs (free; terms must allow)."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

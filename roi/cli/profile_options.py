@@ -173,3 +173,12 @@ def check_formats(weight_dtype: str | None, kv_dtype: str | None) -> None:
             if told := other_value(called, name):
                 raise InputError(f"{field}: unknown format {name!r}; {told}")
             raise UnknownName(field, name, known, "format", known)
+
+
+def known_engine(name: str | None) -> str | None:
+    """The engine's name as profiles have it; an error with the nearest where the catalog lists no such engine."""
+    from roi.catalog.efficiencies.serving_efficiencies import find_engine
+
+    if name is not None:
+        find_engine(name, "--engine", remedy="--engine other is one that is none of these")
+    return name and name.strip().lower()

@@ -54,7 +54,7 @@ tokens_option = partial(click.option, callback=partial(shared.read_counts, most=
 @click.option("--merged", is_flag=True, help="The served weights have an adapter merged into them.")
 @click.option("--gpu", help="The server's card, as the catalog names it; cpu for a server without.")
 @click.option("--gpus", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tensor-parallel GPUs of the server.")
-@click.option("--engine", help="vllm, sglang, tgi, ...  [default: as the server says]")
+@click.option("--engine", help="vllm, sglang, tgi, ..., or other.  [default: as the server says]")
 @click.option("--weight-dtype", help="bf16, fp8, ...: how the weights are stored.")
 @click.option("--kv-dtype", help="How the KV cache is stored.  [default: as the server says]")
 @click.option("--kv-tokens", type=Number(1.0, 1e12), help="Tokens of its KV cache.  [default: as the server says]")
@@ -121,7 +121,8 @@ def serve(
 
     stated = Stated(model=None if catalog_model is None else find_model(catalog_model, "--catalog-model").id,
                     gpu=gpu if gpu is None else "cpu" if gpu.lower() == "cpu" else find_gpu(gpu, "--gpu", "--gpus").id,
-                    gpus=gpus, engine=engine, weight_dtype=weight_dtype, kv_dtype=kv_dtype, kv_capacity_tokens=kv_tokens)
+                    gpus=gpus, engine=shared.known_engine(engine), weight_dtype=weight_dtype, kv_dtype=kv_dtype,
+                    kv_capacity_tokens=kv_tokens)
     if imported:
         if url is not None:
             raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")

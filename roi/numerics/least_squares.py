@@ -69,7 +69,7 @@ class LinearFit:
 
     values: Array
     covariance: Array
-    """Covariance of the coefficients without the bound at 0, from blocks left out and points off the line, shape (k, k)."""
+    """Covariance of the coefficients without their bounds, from blocks left out and points off the line, shape (k, k)."""
     pulls: Array
     """The coefficients' covariance from each block alone, where rows scatter equally, shape (blocks, k, k)."""
     residuals: Array
@@ -95,8 +95,10 @@ class LinearFit:
         return student(max(freedom, LEAST_FREEDOM)) * float(np.sqrt(max(variance, 0.0)))
 
 
-def linear_fit(columns: Array, seconds: Array, kind: Array, block: Array, point: Array) -> LinearFit:
-    """The coefficients of seconds = columns @ x, x >= 0; `columns` is (rows, k), the rest (rows,).
+def linear_fit(
+    columns: Array, seconds: Array, kind: Array, block: Array, point: Array, least: Array | None = None,
+) -> LinearFit:
+    """The coefficients of seconds = columns @ x, x >= `least` (k,), else 0; `columns` is (rows, k), the rest (rows,).
 
     Noise is taken as proportional to the fitted time, with a scatter of its own for each `kind` of row. The interval of
     a coefficient rests on two things: how the fit moves when each `block` is left out (so noise that lasts within a
@@ -105,11 +107,12 @@ def linear_fit(columns: Array, seconds: Array, kind: Array, block: Array, point:
     """
     scale = np.sqrt(np.mean(np.square(columns / seconds[:, None]), axis=0))
     x = columns / scale
+    floor = np.zeros(x.shape[1]) if least is None else least * scale
     weights = 1.0 / seconds
     fitted, values, scatter = seconds, np.zeros(x.shape[1]), np.ones_like(seconds)
     for _ in range(ROUNDS):
         weighted = x * weights[:, None]
-        values = nnls(weighted, seconds * weights)
+        values = floor + nnls(weighted, seconds * weights - weighted @ floor)
         fitted = np.maximum(x @ values, 0.05 * seconds)  # a row that the first rounds explain badly keeps a weight
         relative = seconds / fitted - 1.0
         scatter = _scatter(relative, kind, point)

@@ -2,7 +2,7 @@
 
 
 import pytest
-from step_simulator import Load, Truth, simulate
+from step_simulator import Load, Noise, Truth, simulate
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
@@ -44,6 +44,47 @@ def test_half_of_a_mean_prompt_lies_before_its_tokens():
     prompts = [request.prompt_tokens for request in profile.points[0].requests]
     flops = 2.0 * (LLAMA.active_parameters - LLAMA.head_parameters) + LLAMA.attention_flops(sum(prompts) / len(prompts) / 2.0)
     assert theory_step(profile, LLAMA, H100).prefill_token_s == pytest.approx(flops / H100.bf16_flops, rel=1e-9)
+
+
+def loads(prompts):
+    return tuple(Load(tokens, 48, n, requests=max(4 * n, 8)) for tokens in prompts for n in (1, 4, 8))
+
+
+def test_coefficients_below_the_roofline_are_refused_with_both_figures():
+    """A server that answers alike whatever the prompt; 2 x 7.0e9 FLOPs and attention over 989 TFLOP/s are 14.2 us a token."""
+    flat = simulate(Truth(a=8e-3, b=0.0, c=0.0, d=0.0, request_s=60e-3), Noise(1e-4, 1e-4, 1e-6),
+                    loads=loads((64, 256)), **STATED)
+    assert impossible(flat, LLAMA, H100) == ()  # the few tokens of these prompts would hide behind the weights
+    fit = fit_profile(flat, LLAMA, H100)
+    assert fit.iteration is None
+    [kv, prompt] = fit.rejected
+    for words in ("each KV token takes at most", "no less than 0.0391 us", "much longer prompts"):
+        assert words in kv
+    for words in ("each prompt token takes at most", "no less than 14.2 us", "long prompts"):
+        assert words in prompt
+    assert fit_profile(flat).iteration is not None  # without shape and card nothing speaks against it
+
+
+def test_a_coefficient_that_the_loads_leave_open_is_no_less_than_the_roofline():
+    """Few short prompts beside steps that scatter by 20%: zero and four times the roofline fit alike, and zero cannot be."""
+    best = theory_step(simulate(loads=loads((64, 96)), **STATED), LLAMA, H100)
+    open_ones = 0
+    for seed in range(6):
+        profile = simulate(Truth(c=1.3 * best.kv_byte_s, d=1.3 * best.prefill_token_s), Noise(step=0.2, drift=0.1), seed=seed,
+                           loads=loads((64, 96)), **STATED)
+        free, held = fit_profile(profile), fit_profile(profile, LLAMA, H100)
+        assert held.iteration is not None, held.rejected
+        least = theory_step(profile, LLAMA, H100)
+        for name in ("kv_byte_s", "prefill_token_s"):
+            open_ones += getattr(free.iteration, name) < getattr(least, name)
+            assert getattr(held.iteration, name) >= getattr(least, name) * (1.0 - 1e-9)
+        assert all(c.low <= c.value <= c.high for c in held.coefficients)
+    assert open_ones >= 3  # else the bound was not asked for
+
+
+def test_a_fit_above_the_roofline_is_the_same_with_it():
+    profile = simulate(loads=loads((128, 1024)), **STATED)
+    assert fit_profile(profile, LLAMA, H100).coefficients == fit_profile(profile).coefficients
 
 
 def test_a_summary_whose_token_rate_is_not_its_requests_times_their_output_is_told():

@@ -200,7 +200,7 @@ def test_one_prompt_length_leaves_sequences_and_kv_known_together_only():
 def test_one_request_at_a_time_cannot_tell_a_step_from_a_sequence_and_gives_no_iteration():
     fit = fit_profile(simulate(seed=1, loads=tuple(Load(i, 64, 1, requests=8) for i in (64, 512, 2048))))
     assert fit.iteration is None
-    assert "cannot tell step_s and sequence_s apart" in fit.rejected[0]
+    assert "cannot tell a (a step, however small) and b (each decoding sequence) apart" in fit.rejected[0]
     assert "another number of requests in flight" in fit.rejected[0]
     both = fit.sums[0]
     assert both.low <= Truth().a + Truth().b <= both.high
@@ -211,7 +211,7 @@ def test_without_an_idle_server_the_request_time_is_not_known_rather_than_zero()
     fit = fit_profile(simulate(seed=2, loads=(Load(512, 64, 8, requests=32), Load(64, 64, 16, requests=64))))
     assert fit.request_s is None
     assert coefficient(fit, "request_s") is None
-    assert any("no row shows request_s" in note for note in fit.notes)
+    assert any("no row shows a request outside the steps: add" in note for note in fit.notes)
 
 
 def test_without_a_prompt_in_any_row_there_is_no_iteration():
@@ -219,7 +219,7 @@ def test_without_a_prompt_in_any_row_there_is_no_iteration():
     loads = tuple(Load(128, 160, c, requests=c, spread=0.0) for c in (2, 8, 16))
     fit = fit_profile(simulate(noise=SILENT, loads=loads))
     assert fit.iteration is None
-    assert "prefill_token_s" in fit.rejected[0]
+    assert "d (each prompt token)" in fit.rejected[0]
 
 
 @pytest.mark.full

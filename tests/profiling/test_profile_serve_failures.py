@@ -11,6 +11,9 @@ from serving_server import Law, StepServer
 
 from roi.profiling.progress import Watcher
 from roi.profiling.server.load_design import closed_points
+from roi.profiling.server.server_facts import ServerFacts, unlisted
+
+LIMITED = "the server limits requests: lift its limit, or send fewer at a time (--concurrency)"
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +28,7 @@ def no_key(monkeypatch):
     (("loading",), 1, "/v1/models: HTTP 503: Loading model"),
     (("cut",), 1, "failed, nothing was measured: in mid-stream: the server closed the connection"),
     (("hang",), 1, "failed, nothing was measured: in mid-stream: timed out after 1 s"),
-    (("limit the rate",), 1, "failed, nothing was measured: HTTP 429: Rate limit reached"),
+    (("limit the rate",), 1, "failed, nothing was measured: HTTP 429: Rate limit reached; the server limits requests"),
     (("break after",), 1, "failed, nothing was measured: HTTP 500: CUDA error: out of memory"),
     (("not streamed",), 1, "failed, nothing was measured: no stream of events but application/json"),
     (("wrong json",), 1, "failed, nothing was measured: error in the stream: engine died"),
@@ -85,12 +88,29 @@ def test_a_wrong_model_is_answered_with_the_nearest(tmp_path):
     assert server.completions == 1
 
 
+def test_a_name_that_the_server_answers_to_and_does_not_list_is_told():
+    """Ollama answers to a name without its tag too."""
+    facts = ServerFacts({"m": "m", "qwen3:latest": "qwen3"})
+    told = "the server lists m, qwen3:latest, not 'zz', and answered to it all the same: which model was measured is not sure"
+    assert (unlisted("zz", facts), unlisted("m", facts), unlisted("qwen3", facts), unlisted("zz", ServerFacts())) == (
+        told, None, None, None)
+
+
+def test_an_engine_that_the_catalog_lacks_is_refused_with_the_nearest(tmp_path):
+    """A profile of it would move the speed of others."""
+    with StepServer(FAST) as server:
+        result, profile = run(server, tmp_path, "--engine", "vlm")
+    assert (result.exit_code, profile, server.completions) == (2, None, 0)
+    assert result.stderr.splitlines()[-1] == (
+        "roi: --engine: unknown engine 'vlm'; nearest: vllm, vllm-v1, vllm-v0; --engine other is one that is none of these")
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("fault", "words", "failed", "said"), [
     ("cut", (), 5, "given up after 5 in a row: in mid-stream: the server closed the connection"),
     ("break after", (), 5, "given up after 5 in a row: HTTP 500: CUDA error: out of memory"),
     ("wrong json", (), 5, "given up after 5 in a row: error in the stream: engine died"),
-    ("limit the rate", (), 1, "HTTP 429: Rate limit reached"),
+    ("limit the rate", (), 1, f"HTTP 429: Rate limit reached; {LIMITED}"),
     ("hang", ("--stall", "2s"), 1, "the server stopped answering: nothing came for 2 s"),
     ("hang", ("--timeout", "1s"), 5, "given up after 5 in a row: in mid-stream: timed out after 1 s"),
 ])  # fmt: skip

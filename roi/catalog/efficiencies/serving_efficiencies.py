@@ -212,11 +212,11 @@ def engine_on(gpu: Gpu, engine: str) -> str:
     return METAL if gpu.apple and engine.removesuffix("-2024") in ON_METAL else engine
 
 
-def find_engine(name: str) -> EngineEfficiencies:
-    """The engine with this name or alias; case does not matter."""
+def find_engine(name: str, field: str = "engine", remedy: str = "") -> EngineEfficiencies:
+    """The engine with this name or alias; case does not matter. An unknown name is an error of `field`, with this remedy."""
     known = {n.lower(): row for row in load_serving_efficiencies().engines for n in (row.engine, *row.aliases)}
     if name.strip().lower() not in known:
-        raise UnknownName("engine", name, known, "engine")
+        raise UnknownName(field, name, known, "engine", remedy=remedy)
     return known[name.strip().lower()]
 
 

@@ -19,6 +19,9 @@ from roi.facts.serve_profile import ServePoint, ServeProfile
 
 FASTER: Final = 0.02
 """Share by which rounding and the datasheet's own figures may put a step below the roofline."""
+HALVES: Final = 2.0
+"""Halves of the 90% interval by which a coefficient must be below the roofline to contradict it: 3.3 standard deviations of its
+own noise, one honest fit in two thousand."""
 LITTLE: Final = 0.10
 """Share by which rate x latency may differ from the requests in flight: the start and the end of a finite run."""
 CLOCK_S: Final = 1e-3
@@ -78,6 +81,27 @@ def theory_step(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None
     element = kv_element_bytes(profile.kv_dtype or "bf16")
     two, one = (float(kv_bytes_per_gpu(shape, tokens, profile.gpus, element)) for tokens in (2.0, 1.0))
     return replace(best, kv_byte_s=best.kv_byte_s * (two - one))
+
+
+def least_coefficients(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) -> dict[str, float]:
+    """The least seconds of those of a step's coefficients that nothing hides for long, by the roofline; empty as `theory_step`.
+
+    KV is read by the bandwidth that reads the weights, and products of a long prompt take longer than these. Products of few
+    sequences may hide behind the weights whole, and are not looked at.
+    """
+    best = theory_step(profile, shape, gpu)
+    return {} if best is None else {"kv_token_s": float(best.kv_byte_s), "prefill_token_s": float(best.prefill_token_s)}
+
+
+def beats_least(name: str, most_s: float, least_s: float) -> str | None:
+    """The sentence that a coefficient of at most `most_s` is below the least of the roofline; None where it is not."""
+    if most_s >= least_s * (1.0 - FASTER):
+        return None
+    each, hidden = {"kv_token_s": ("KV token", "KV format"), "prefill_token_s": ("prompt token", "use of a prefix cache")}[name]
+    return (
+        f"each {each} takes at most {1e6 * most_s:.3g} us by these loads, and by the roofline no less than {1e6 * least_s:.3g}"
+        f" us: model, format, {hidden}, card or GPUs are not as stated, or the loads are too small to show it"
+    )
 
 
 def breaks_tokens(output_tokens_per_s: float, requests_per_s: float, output_tokens: float) -> str | None:

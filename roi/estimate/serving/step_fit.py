@@ -8,7 +8,7 @@ so non-negative least squares over the rows of all closed loops gives the coeffi
 point has the same prompt length, say) only their sum is known, and the fit says which further point would tell them apart.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu
 from roi.estimate.serving.measured_range import MeasuredRange, measured_range
-from roi.estimate.serving.plausibility import impossible
+from roi.estimate.serving.plausibility import HALVES, beats_least, impossible, least_coefficients
 from roi.estimate.serving.routing import expert_share
 from roi.estimate.serving.windows import StepRows, decoding_limit, in_chunks, join_rows, point_rows
 from roi.facts.gpu import Gpu
@@ -31,6 +31,12 @@ LEAST_WINDOWS: Final = 8
 """Windows of decoding that a profile must have to be fitted."""
 LEAST_LOOPS: Final = 4
 """Closed loops that a run that was cut short must hold: as many as a step has coefficients."""
+NAMES: Final = {
+    "step_s": ("a", "a step, however small"), "experts_s": ("e", "reading every expert"),
+    "sequence_s": ("b", "each decoding sequence"), "kv_token_s": ("c", "each token of KV cache read"),
+    "prefill_token_s": ("d", "each prompt token"), "request_s": ("", "a request outside the steps"),
+}
+"""The letter and the words of each coefficient."""
 NEEDED: Final = ("sequence_s", "kv_token_s", "prefill_token_s")
 """Coefficients without which no load can be predicted; a step itself is in every row."""
 COARSE: Final = 0.5
@@ -127,7 +133,8 @@ def fit_profile(
 
     Open loops are held out. With `shape`, KV tokens are counted as the model's attention reads them (windows cap it, in units
     of a token that every layer keeps) and experts get a column; with `gpu` too, a profile that beats the card's roofline is
-    rejected. Points of unmerged adapters are not mixed with others. `prompts_alone`: how the engine schedules.
+    rejected, and coefficients that it leaves open are no less than the roofline's. Points of unmerged adapters are not mixed
+    with others. `prompts_alone`: how the engine schedules.
     """
     bad = _unusable(profile) or impossible(profile, shape, gpu)
     if bad:
@@ -150,7 +157,8 @@ def fit_profile(
         notes.append(f"the run was cut short: fitted on the {len(chosen)} closed loops that are whole")
     limit, why = decoding_limit(point for _, point in chosen)
     rows = join_rows(found)
-    fit = _fitted(rows, share, [*notes, *([why] if why else [])], alone=limit == 1)
+    least = least_coefficients(profile, shape, gpu)
+    fit = _fitted(rows, share, [*notes, *([why] if why else [])], least, alone=limit == 1)
     span = None
     if fit.iteration is not None:
         cut = rows if fit.step_tokens is None else in_chunks(rows, fit.step_tokens)
@@ -218,23 +226,32 @@ def _unusable(profile: ServeProfile) -> list[str]:
     return []
 
 
-def _fitted(rows: StepRows, share: float, notes: Sequence[str], *, alone: bool) -> StepFit:
-    """The fit of these rows; `alone`: the server runs one request at a time, so a step and its sequence are one."""
+def _fitted(rows: StepRows, share: float, notes: Sequence[str], least: Mapping[str, float], *, alone: bool) -> StepFit:
+    """The fit of these rows; `least`: what coefficients are no less than, seconds.
+
+    `alone`: the server runs one request at a time, so a step and its sequence are one.
+    """
     columns = _columns(rows, share)
     unseen = [name for name, column in columns.items() if not column.any()]
     names = [name for name in columns if name not in unseen and not (alone and name == "sequence_s")]
     fit, step_tokens, rows = _best_chunks(rows, names, share)
     columns = _columns(rows, share)
+    low = {name: i for i, name in enumerate(names) if fit.values[i] < least.get(name, 0.0)}
+    most = {name: fit.values[i] + HALVES * fit.half_width(np.eye(fit.values.size)[i]) for name, i in low.items()}
+    beaten = [f"{told}: add {MORE[name]}" for name in low if (told := beats_least(name, most[name], least[name]))]
+    if low and not beaten:
+        fit = _linear(rows, columns, names, np.array([least.get(name, 0.0) for name in names]))
     single = ["the server decodes one request at a time: a holds what a sequence takes"] if alone else []
-    said = [*notes, *single, *(f"no row shows {name}: add {MORE[name]}" for name in unseen)]
+    said = [*notes, *single, *(_unshown(name) for name in unseen)]
     sums = _sums(names, columns, rows.request > 0.0, fit)
-    coefficients = tuple(_coefficient(name, i, fit, sums) for i, name in enumerate(names))
+    coefficients = tuple(_coefficient(name, i, fit, sums, least.get(name, 0.0)) for i, name in enumerate(names))
     value = {c.name: c.value for c in coefficients}
     coarse = any(c.high - c.value > COARSE * c.value for i, c in enumerate(coefficients) if i in fit.alike)
     reported = sums if coarse else ()
-    rejected = [f"no row shows {name}: add {MORE[name]}" for name in NEEDED if name in unseen]
+    rejected = [*(_unshown(name) for name in NEEDED if name in unseen), *beaten]
     if fit.condition > SAME and reported:
-        rejected.append(f"the points cannot tell {' and '.join(reported[0].names)} apart: add {reported[0].add}")
+        parts = " and ".join(map(_called, reported[0].names))
+        rejected.append(f"the points cannot tell {parts} apart: add {reported[0].add}")
     iteration = None if rejected else Iteration(
         step_s=value["step_s"], sequence_s=value.get("sequence_s", 0.0), kv_byte_s=value["kv_token_s"],
         prefill_token_s=value["prefill_token_s"], experts_s=value.get("experts_s", 0.0), expert_share=share,
@@ -246,6 +263,15 @@ def _fitted(rows: StepRows, share: float, notes: Sequence[str], *, alone: bool) 
         median_error=float(np.median(np.abs(fit.residuals[~lone]))), point_scatter=fit.point_scatter,
         condition=fit.condition, step_tokens=step_tokens, rejected=tuple(rejected), notes=tuple(said),
     )
+
+
+def _called(name: str) -> str:
+    letter, words = NAMES[name]
+    return f"{letter} ({words})" if letter else words
+
+
+def _unshown(name: str) -> str:
+    return f"no row shows {_called(name)}: add {MORE[name]}"
 
 
 def _columns(rows: StepRows, share: float) -> dict[str, Array]:
@@ -266,18 +292,23 @@ def _best_chunks(rows: StepRows, names: Sequence[str], share: float) -> tuple[Li
     best: tuple[LinearFit, float | None, StepRows] | None = None
     for tokens in (None, *(size for size in CHUNKS if size < longest)):
         cut = rows if tokens is None else in_chunks(rows, tokens)
-        columns = _columns(cut, share)
-        fit = linear_fit(np.stack([columns[name] for name in names], axis=1), cut.seconds, cut.request, cut.block, cut.point)
+        fit = _linear(cut, _columns(cut, share), names)
         if best is None or fit.misfit < best[0].misfit - (BETTER if best[1] is None else 0.0):
             best = fit, tokens, cut
     assert best is not None
     return best
 
 
-def _coefficient(name: str, i: int, fit: LinearFit, sums: Sequence[CoefficientSum]) -> Coefficient:
-    """The coefficient; where its column equals others it is known as part of their sum: at least none of it, at most all."""
+def _linear(rows: StepRows, columns: Mapping[str, Array], names: Sequence[str], least: Array | None = None) -> LinearFit:
+    """The fit of the rows by these of the columns, no coefficient below `least`."""
+    return linear_fit(np.stack([columns[name] for name in names], axis=1), rows.seconds, rows.request, rows.block, rows.point,
+                      least)
+
+
+def _coefficient(name: str, i: int, fit: LinearFit, sums: Sequence[CoefficientSum], least: float) -> Coefficient:
+    """The coefficient, no less than `least`; where its column equals others it is part of their sum: none of it up to all."""
     value, half = float(fit.values[i]), fit.half_width(np.eye(fit.values.size)[i])
-    low, high = max(value - half, 0.0), value + half
+    low, high = max(value - half, min(least, value)), value + half
     most = [one.high / one.per[one.names.index(name)] for one in sums if name in one.names]
     if fit.condition > SAME and i in fit.alike:
         low, high = 0.0, min(most, default=high)

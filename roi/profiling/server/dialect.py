@@ -122,6 +122,12 @@ def failure(answer: Answer, hide: Callable[[str], str]) -> str | None:
     return None if found is None else f"error in the stream: {message(bytes(found[1]), hide)}"
 
 
+def told_limit(said: str) -> str:
+    """What a server said was wrong, with the way out where it refuses requests for their number."""
+    limited = "; the server limits requests: lift its limit, or send fewer at a time (--concurrency)"
+    return said + limited if "HTTP 429" in said else said
+
+
 def quick_usage(answer: Answer) -> Usage | None:
     """The usage in the last events of a stream, without reading all of it."""
     tail = bytes(answer.body[-4000:])

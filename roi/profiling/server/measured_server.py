@@ -13,7 +13,7 @@ from roi.profiling.server.http_client import HttpClient
 from roi.profiling.server.load import Allowance, Limits, Load, ScheduledRequest
 from roi.profiling.server.load_design import PlannedPoint, open_rate, planned_seconds
 from roi.profiling.server.probe import Prober, ProbeResult, Prompts
-from roi.profiling.server.server_facts import ask_server, choose_served, unknown_model
+from roi.profiling.server.server_facts import ask_server, choose_served, unknown_model, unlisted
 from roi.profiling.server.server_run import RunRecord, ServeRequest, ServeRun
 from roi.profiling.stops import Stops
 
@@ -98,6 +98,8 @@ class _Run:
                 raise unknown_model(name, facts, "", "--adapters")
         wait_s = min(request.timeout_s, request.budget_s)
         record.probed = probed = await Prober(self.client, record.served_model, facts, self.prompts, wait_s).probe()
+        if told := unlisted(record.served_model, facts):
+            record.notes.append(told)
         shortest = min(planned.input_tokens for planned in request.plan.points)
         if self.prompts.least > shortest:
             least, fixed = self.prompts.least, self.prompts.fixed

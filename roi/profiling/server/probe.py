@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from roi.errors import InputError, MissingExtra, RoiError
-from roi.profiling.server.dialect import CHAT, COMPLETIONS, EXTRAS, Dialect, failure, message, read_answer, unstreamed_usage
+from roi.profiling.server.dialect import (
+    CHAT,
+    COMPLETIONS,
+    EXTRAS,
+    Dialect,
+    failure,
+    message,
+    read_answer,
+    told_limit,
+    unstreamed_usage,
+)
 from roi.profiling.server.http_client import Answer, HttpClient, most_events
 from roi.profiling.server.load_design import FEW_WORDS, MANY_WORDS, PROBE_TOKENS, PROBES
 from roi.profiling.server.server_facts import NO_SUCH_PATH, REFUSED, ServerFacts, no_api, refused_key, unknown_model
@@ -137,7 +147,8 @@ class Prober:
             many = await self._send(dialect, MANY_WORDS)
             counted = read_answer(many, self.client.hide)
             if counted.error is not None or counted.usage is None:
-                raise RoiError(f"a prompt of {MANY_WORDS} words: {counted.error or 'the server stopped counting tokens'}")
+                said = told_limit(counted.error or "the server stopped counting tokens")
+                raise RoiError(f"a prompt of {MANY_WORDS} words failed, nothing was measured: {said}")
             self.prompts.calibrate(Prompt(few_text, usage.prompt), Prompt(self.text, counted.usage.prompt))
             return ProbeResult(dialect, usage=True, calibrated=True, tpot_s=min(self.tpots_s, default=None))
         told = []
@@ -189,7 +200,7 @@ class Prober:
             raise no_api(self.client, path, answer)
         if self.facts.models and self.model not in self.facts.models:
             raise unknown_model(self.model, self.facts, text)
-        raise RoiError(f"the first request to {self.client.endpoint.url} failed, nothing was measured: {text}")
+        raise RoiError(f"the first request to {self.client.endpoint.url} failed, nothing was measured: {told_limit(text)}")
 
     async def _send(self, dialect: Dialect, words: int, *, stream: bool = True) -> Answer:
         """The answer to one more probe of so many words."""

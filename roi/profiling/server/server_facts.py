@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from roi.errors import UNSEEN, InputError, RoiError, nearest, visible
-from roi.profiling.server.dialect import failure, message
+from roi.errors import UNSEEN, InputError, RoiError, first_of, nearest, visible
+from roi.profiling.server.dialect import failure, message, told_limit
 from roi.profiling.server.http_client import Answer, HttpClient
 from roi.profiling.server.server_json import Json, block, blocks, json_object, positive, written_count
 
@@ -26,6 +26,8 @@ ENGINES: Final = (
     ("/api/version", "ollama", {"version"}),
 )
 """(Path on which an engine tells of itself, its name, keys that its answer has)."""
+LISTED: Final = 6
+"""Models that are named of those that a server lists."""
 WAIT_S: Final = 10.0
 """Seconds that one of these answers is waited for; a server that is busy with others takes longer for tokens, not for these."""
 
@@ -72,7 +74,7 @@ def _check_listed(answer: Answer, listed: Json | None, client: HttpClient) -> No
     if 300 <= status < 400:
         raise InputError(f"URL: {url}/v1/models: {said}")
     if status == 429 or (status >= 500 and status not in NO_SUCH_PATH):
-        raise RoiError(f"URL: {url}/v1/models: {said}")
+        raise RoiError(f"URL: {url}/v1/models: {told_limit(said)}")
     if status == 200 and listed is None:
         if answer.problem is not None:
             raise (InputError if answer.foreign else RoiError)(f"URL: {url}/v1/models: {said}")
@@ -98,9 +100,17 @@ def choose_served(asked: str | None, facts: ServerFacts, adapters: Sequence[str]
     bases = [name for name in facts.models if name not in {*facts.adapters, *adapters}]
     if len(bases) == 1:
         return bases[0]
-    listed = f"the server lists {', '.join(bases[:6])}{', ...' if len(bases) > 6 else ''}" if bases else (
+    listed = f"the server lists {first_of(bases, LISTED)}" if bases else (
         "the server lists none at /v1/models; is it an OpenAI-compatible one?")
     raise InputError(f"--model: which one? {listed}")
+
+
+def unlisted(served: str, facts: ServerFacts) -> str | None:
+    """A remark where the server answers to a name that is not among those it lists; None where it is, or it lists none."""
+    if not facts.models or {served, f"{served}:latest"} & facts.models.keys():  # Ollama's names may leave out this tag
+        return None
+    return (f"the server lists {first_of([*facts.models], LISTED)}, not {served[:80]!r}, and answered to it all the same: which"
+            " model was measured is not sure")
 
 
 def unknown_model(name: str, facts: ServerFacts, said: str, field: str = "--model") -> InputError:

@@ -12,7 +12,7 @@ from roi.catalog.models.shapes import known_model
 from roi.estimate.replay.metrics import itl_s, successes
 from roi.facts.serve_profile import Counted, Cut, ServePoint, ServeProfile
 from roi.profiling.machine import client_environment
-from roi.profiling.server.dialect import read_answer, served_request
+from roi.profiling.server.dialect import read_answer, served_request, told_limit
 from roi.profiling.server.endpoint import Endpoint
 from roi.profiling.server.load import HOPELESS, TICK_S, Load
 from roi.profiling.server.load_design import LEAST, ServePlan
@@ -184,7 +184,7 @@ class RunRecord:
         kinds = Counter(errors).most_common(2)
         ended = next((why for why in (*self.ended, *(load.ended for load in self.loads)) if why), "its time was too short")
         told = "; ".join(f"{error} ({n})" if len(kinds) > 1 else error for error, n in kinds)
-        said = self.fatal or told or ended
+        said = told_limit(self.fatal or told or ended)
         if any(load.given_up for load in self.loads):
             said = f"given up after {HOPELESS} in a row: {said}"
         if nothing:

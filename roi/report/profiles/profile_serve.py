@@ -13,7 +13,7 @@ from typing import Any
 from roi.estimate.replay.held_out import HoldOut
 from roi.estimate.replay.metrics import PointMetrics, point_metrics
 from roi.estimate.serving.iteration import Iteration
-from roi.estimate.serving.step_fit import Coefficient, CoefficientSum
+from roi.estimate.serving.step_fit import NAMES, Coefficient, CoefficientSum
 from roi.evidence.measured_servers import ServeFit, unused
 from roi.facts.serve_profile import ServePoint, ServeProfile
 from roi.profiling.server.load_design import PROBE_TOKENS, PROBES, PROMPT_RATE, STEP_S, ServePlan, planned_seconds
@@ -26,12 +26,6 @@ SCHEMA, PLAN_SCHEMA = "roi.serve/1", "roi.serve-plan/1"
 HEADS = ("load", "in/out", "n", "err", "TTFT ms", "TPOT ms", "ITL ms", "tok/s", "req/s", "good")
 PLAN_HEADS = ("load", "in", "out", "requests", "prompt tokens", "output tokens")
 
-NAMES = {
-    "step_s": ("a", "a step, however small"), "experts_s": ("e", "reading every expert"),
-    "sequence_s": ("b", "each decoding sequence"), "kv_token_s": ("c", "each token of KV cache read"),
-    "prefill_token_s": ("d", "each prompt token"), "request_s": ("", "a request outside the steps"),
-}
-"""The letter and the words of each coefficient."""
 LEAST_SCATTER = 0.02
 """The scatter of whole points is told from this value on."""
 UNITS = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("ps", 1e-12))
@@ -221,8 +215,8 @@ def _step_remarks(found: ServeFit) -> list[str]:
     texts += [f"{one.adapters} unmerged adapter{'s' if one.adapters > 1 else ''}: {one.speed:.2f} of the speed without"
               f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in found.adapters]
     if fit.median_error is not None:
-        texts.append(f"fitted on {fit.points} points: {fit.windows} windows of decoding (median error"
-                     f" {100.0 * fit.median_error:.1f}%) and {fit.lone} first tokens that met an idle server")
+        texts.append(f"{'fitted on' if fit.iteration else 'looked at'} {fit.points} points: {fit.windows} windows of decoding"
+                     f" (median error {100.0 * fit.median_error:.1f}%) and {fit.lone} first tokens that met an idle server")
     if fit.point_scatter and fit.point_scatter >= LEAST_SCATTER:
         texts.append(f"whole points lie {100.0 * fit.point_scatter:.1f}% off the line: a step is not quite a straight line in"
                      " its parts")

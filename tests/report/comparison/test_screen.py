@@ -18,7 +18,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.recommendation import value
 from roi.economics.decision.turning import signposts
-from roi.economics.decision.turning.break_even import BreakEven
+from roi.economics.decision.turning.break_even import UNSTATED, BreakEven
 from roi.economics.decision.turning.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.option_kinds import SELF_HOSTED
@@ -727,8 +727,9 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
                    reason="")
     wrong, same = replace(own, quantity="error_rate"), replace(own, reason=SAME_PRICE)
 
-    def told(b: BreakEven, *signs: Signpost, passed: tuple[PassedOver, ...] = (), bar: float = 0.8) -> str:
-        found = SimpleNamespace(ids=[b.option], all_signposts=signs, curves=c.thresholds.curves,
+    def told(b: BreakEven, *signs: Signpost, passed: tuple[PassedOver, ...] = (), bar: float = 0.8, known: bool = True) -> str:
+        found = SimpleNamespace(ids=[b.option], all_signposts=signs, cards=lambda id: 1,
+                                curves=c.thresholds.curves if known else SimpleNamespace(unstated={"stay"}),
                                 decisive=lambda id, _: b if id == b.option else None)
         case = Case(facts={**c.case.facts, "workload.requests_per_day": c.case["workload.requests_per_day"].model_copy(
             update={"value": today, "low": None, "high": None}), "quality.bar": c.case["quality.bar"].model_copy(
@@ -745,6 +746,11 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
     assert told(never, passed=(PassedOver(LUNA, "not likely", 0.4, 0.6),)) == (
         "No volume up to 1,000,000,000 requests a day would make it likely enough; from which price or error rate on it"
         " would be is not worked out.")
+    assert o.npv_without_errors_usd > 0, "ahead at the central values, whatever volumes are known"
+    ahead, seldom = replace(wrong, today=o.quality.wrong_rate, threshold=0.2), (PassedOver(LUNA, "not likely", 0.4, 0.6),)
+    assert told(replace(never, reason=UNSTATED), ahead, own, passed=seldom, known=False) == (
+        f"At the central values {o.label} is ahead today, and still would be with at most 20% of its answers wrong (here 10%);"
+        " from which price or error rate on it would be likely enough is not worked out.")
     below = replace(never, option=untested.id, first=0.0, until=5_000.0)
     assert told(below) == f"Look again at the central values below 5,000 requests a day ({untested.label}, not tested)."
     assert told(below, bar=0.85) == f"{holds}.", "it is assumed to miss the bar: 16% wrong"

@@ -16,7 +16,7 @@ SELF_HOSTED: Final = frozenset({"self-hosted-base", "self-hosted-adapter", "hybr
 
 
 def exactly_named(known: Mapping[str, str], name: str) -> list[str]:
-    """The ids, of `known` ids with their labels, that a name is all of: the id or the label; else provider/model; else the model.
+    """The ids, of `known` ids with their labels, that a name is all of: id or label; else provider/model; else model.
 
     A name that others only begin with is so told apart from theirs: own/twin beside own/twin2.
     """

@@ -162,7 +162,8 @@ def _why(found: dict[tuple[str, str, str], BreakEven], b: BreakEven) -> str:
     """The reason of a break-even; where the two cost the same to run, and not over the horizon, that, of both measures."""
     runs, whole = (found.get((b.option, basis, b.baseline)) for basis in ("run_rate", "pv"))
     alike = runs is not None and runs.reason == NO_DIFFERENCE and b.first is None
-    return "costs the same to run at every volume" if alike and whole is not None and whole.reason != NO_DIFFERENCE else b.reason
+    apart = whole is not None and whole.reason != NO_DIFFERENCE
+    return "costs the same to run at every volume" if alike and apart else b.reason
 
 
 def winner_changes(c: Comparison) -> list[Block]:

@@ -431,7 +431,7 @@ TWINS = {"own/twin": {"input_usd_per_mtok": 2, "output_usd_per_mtok": 10},
 
 
 def test_a_whole_name_wins_over_one_that_only_begins_so_and_what_runs_alike_is_told_once() -> None:
-    """gpt-6-sol is 2 and 10 USD a million tokens: what is in its place runs at its price, and its set-up is never earned back."""
+    """gpt-6-sol is 2 and 10 USD a million tokens: what is in its place runs at its price; its set-up is never earned back."""
     twins = compare(case_of(
         incumbent={"provider": "openai", "model": "gpt-6-sol"}, apis=TWINS, draws=0,
         candidates={"api_models": [*TWINS, "openrouter/openai/gpt-6-sol"], "cascade_first": [], "self_hosted": []}))

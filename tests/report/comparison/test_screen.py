@@ -377,6 +377,15 @@ def test_cards_that_are_owned_and_have_no_row_are_named_with_their_reason(words:
     assert "is out: " not in flat(bundled("own_hardware.cards={A100-80GB-SXM: 8}")) + flat(bundled())
 
 
+def test_a_source_is_cut_between_its_parts_or_words() -> None:
+    """The note of a price list was cut in the midst of its second part."""
+    c, path = apis(*CACHED, *UNLISTED, "draws=0"), "options.stay.price.input_usd_per_mtok"
+    for source, told in (("genai-prices 0.2.3, https://mistral.ai/pricing/api; deprecated since 2026, prices as of then",
+                          "genai-prices 0.2.3, https://mistral.ai/pricing/api"), ("word " * 20, "word " * 11 + "...")):
+        facts = {**c.case.facts, path: c.case[path].model_copy(update={"source": source})}
+        assert f"counted in full, by the rates of {told}. State what" in flat(replace(c, case=Case(facts=facts)))
+
+
 def test_an_slo_that_nothing_keeps_says_once_which_limit_binds_and_from_where_on_it_would_not() -> None:
     """No reason stands twice; the limit is that of the field, and what the nearest plan reaches holds in its place."""
     tight = answer("draws=0", "workload.ttft_p95_s=0.01", "candidates.gpus=[L40S]", "candidates.self_hosted=[qwen3-8b]",

@@ -27,6 +27,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.weighing import settle
 from roi.economics.inputs import Array
+from roi.economics.option_kinds import exactly_named
 from roi.economics.tracking.month_figures import in_calendar
 from roi.economics.tracking.predictive_bands import CASH, PRICES, QUANTITIES, Forecast, Held, count_held, forecast
 from roi.economics.tracking.seen_facts import Effect, Tracked, effects, overlap, track
@@ -180,11 +181,13 @@ def track_file(file: Path | None, question: TrackQuestion, **asked: Unpack[Compa
 
 
 def _option(comparison: Comparison, named: str | None) -> str:
-    """The option that was chosen; UnknownName with the nearest."""
+    """The option that was chosen, by its id, label, provider/model or model; InputError where that is none, or several."""
     known = {o.id: o.label for o in comparison.options}
     if named is None:
         return comparison.verdict.leader
-    fitting = [id for id, label in known.items() if named in {id, label}]
+    fitting = exactly_named(known, named)
+    if len(fitting) > 1:
+        raise InputError(f"--option: {named[:80]!r} could be {', '.join(fitting[:5])}")
     if not fitting:
         raise UnknownName("--option", named, [*known, *known.values()], "option", known.values())
     return fitting[0]

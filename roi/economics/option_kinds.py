@@ -1,5 +1,6 @@
 """Kinds of options: what they leave as it is, and who serves."""
 
+from collections.abc import Mapping
 from typing import Final
 
 LEVERS: Final = frozenset({"shorter-prompt", "less-reasoning", "shorter-prompt+less-reasoning"})
@@ -12,3 +13,14 @@ PADDED: Final = "cache-batch:padded"
 OWN_HARDWARE: Final = "own-hardware"
 """The kind, and the start of the ids, of options on cards that are bought or owned."""
 SELF_HOSTED: Final = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", OWN_HARDWARE})
+
+
+def exactly_named(known: Mapping[str, str], name: str) -> list[str]:
+    """The ids, of `known` ids with their labels, that a name is all of: id or label; else provider/model; else model.
+
+    A name that others only begin with is so told apart from theirs: own/twin beside own/twin2.
+    """
+    models = {id: id.partition(":")[2] for id in known if ":" in id}
+    return [id for id, label in known.items() if name in {id, label}] or [
+        id for id, model in models.items() if model == name] or [
+        id for id, model in models.items() if model.rpartition("/")[2] == name]

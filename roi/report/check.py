@@ -7,7 +7,11 @@ from math import inf, isinf
 
 from roi import __version__
 from roi.answers.check import IN_PLACE, IN_USE, PRICED, RENTS, VOLUME, CheckAnswer, Rule
+from roi.economics.decision.comparison import Comparison
 from roi.facts.case import SHARE
+from roi.report.comparison.findings import MEASURES
+from roi.report.comparison.option_figures import option_of, rate_assumed
+from roi.report.comparison.remarks.latency import staying_late
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
 from roi.report.redaction import redacted, secret
@@ -49,6 +53,7 @@ def check_json(answer: CheckAnswer) -> str:
     return json.dumps({
         "schema": SCHEMA, "roi_version": __version__, "holds": not answer.broken, "as_of": c.case["as_of"].value,
         "day": answer.day.isoformat(), "recommended": c.verdict.recommended, "leader": c.verdict.leader, "rules": rules,
+        "remarks": _not_asked(c),
         "warnings": [*filter(None, [answer.two_tasks]), *answer.warnings],
     }, indent=1, allow_nan=False)
 
@@ -75,6 +80,17 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
         for rule in ordered), align="llrrl")
     yield from (Paragraph(f"{_sentence(answer, rule)}.") for rule in answer.rules
                 if rule.name in WRITTEN and rule.holds and not redact)
+    if told := _not_asked(answer.comparison):
+        yield Paragraph(f"No rule asks this (roi compare): {'; '.join(told)}.")
+
+
+def _not_asked(c: Comparison) -> list[str]:
+    """What `roi compare` says is to be done or known first, and no rule asks: a test, how today's model does, its latency."""
+    e, stay = c.verdict.measure_first, option_of(c, "stay")
+    first = [] if e is None or c.leader is stay else [
+        f"MEASURE FIRST, {MEASURES[e.kind][1].format(option_of(c, e.option).label)}"]
+    guess = [f"nobody scored {stay.label}, how often it answers wrong is assumed (quality.scores)"] * rate_assumed(c, stay)
+    return [*first, *guess, *(f"{told[0].lower()}{told[1:]}" for told in staying_late(c))]
 
 
 def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:

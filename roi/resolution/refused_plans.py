@@ -28,16 +28,15 @@ class Refused(NamedTuple):
 
 def why_none_holds(plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, binding: str) -> Refused:
     """What the plan reaches at best, its traffic replayed, where latency (LATENCY) binds on it; else `binding` itself."""
-    strain, told = inf, binding
+    which, strain, told = f"{plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}", inf, f": {binding}"
     if binding in LATENCY:
         best = load_curve(plan, traffic, server, 1, REPLAYED).shortest()
         limits = ("ttft_p95_s", slo.ttft_p95_s, best.ttft_p95_s), ("tpot_p95_s", slo.tpot_p95_s, best.tpot_p95_s)
-        strain, told = best.strain(slo), "; ".join(
-            f"{name} {limit:g} s is too short, under hardly any load it is {to_digits(reached, up=True):g} s"
-            for name, limit, reached in limits if reached > limit) or f"{binding} in closed form"
-    told += held_at_once(plan, traffic) if told.startswith(NO_FIT) else ""
-    which = f"{plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}"
-    return Refused(strain, -plan.gpu.memory_bytes * plan.tensor_parallel, f"no plan holds; the nearest, {which}: {told}")
+        late = " and ".join(f"workload.{name} {to_digits(reached, up=True):g} s (asked {limit:g})"
+                            for name, limit, reached in limits if reached > limit)
+        strain, told = best.strain(slo), f", would under hardly any load at {late}" if late else f"{told} in closed form"
+    told += held_at_once(plan, traffic) if binding.startswith(NO_FIT) else ""
+    return Refused(strain, -plan.gpu.memory_bytes * plan.tensor_parallel, f"no plan holds; the nearest, {which}{told}")
 
 
 def held_at_once(plan: ServingPlan, traffic: Traffic) -> str:

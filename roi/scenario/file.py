@@ -74,8 +74,7 @@ def load_scenario(
         overlay_quality(data, found, one_model, tell)
     before, over = billed(data, used), list(_merge(data, blocks or {}))
     for override in overrides:
-        _set(data, override)
-        over.append(override.partition("=")[0].strip())
+        _set(data, override, over)
     told = _of_requests_before(data, before, over)
     paired_with = (found.get("record") or {}).get("incumbent")
     paid = str(_incumbent(data) or paired_with)
@@ -264,8 +263,12 @@ def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iter
             yield lead + name
 
 
-def _set(data: dict[str, Any], override: str) -> None:
+def _set(data: dict[str, Any], override: str, over: list[str]) -> None:
+    """Lay an override over the data, and its path after those in `over`; a mistake in one that it replaces is told too."""
     path, equals, text = override.partition("=")
+    if path.strip() in over:
+        check_scenario(data)
+    over.append(path.strip())
     if not equals or not path.strip():
         form = re.sub(r":\s+", "=", override, count=1) if ": " in override and not equals else "path.to.field=value"
         raise ScenarioError("--set", override, f"write it as {form}")

@@ -38,6 +38,7 @@ INSTEAD: Final = {
     ("growth_per_year", "at most 10"): "faster growth is workload.steps, one for each month (roi help growth_per_month)",
     ("waits_hours", "greater than 0"): "where nothing can wait: can_wait_share: 0",
     ("usd_per_gpu_hour", "greater than 0"): "cards that cost no rent are own_hardware.cards, with resale_usd_per_gpu: 0",
+    ("usd_per_hour", "greater than 0"): "hours of people who are paid anyway are people.existing_hours_per_month",
 }
 """What to write where a field does not take what was meant, by its name and words of the message."""
 

@@ -353,6 +353,19 @@ def test_a_policy_that_holds_exits_0_and_one_that_breaks_exits_3(tmp_path: Path,
     assert ask("check", tickets, "--saved", saved).exit_code == 0
 
 
+@pytest.mark.parametrize(("fact", "said"), [
+    ("workload.ttft_p95_s=2", "MEASURE FIRST, time gpt-6-luna"),
+    ("quality.scores={gpt-6-luna: 0.93}", "nobody scored gpt-6-sol, how often it answers wrong is assumed (quality.scores)"),
+    ("quality.bar=0.5", None),
+])
+def test_a_check_that_holds_says_what_no_rule_asks_and_compare_tells(tickets: Path, fact: str, said: str | None) -> None:
+    """The exit code is that of the rules."""
+    told, as_json = (ask("check", tickets, "--set", fact, *how) for how in ((), ("--format", "json")))
+    assert (told.exit_code, as_json.exit_code) == (0, 0)
+    assert json.loads(as_json.stdout)["remarks"] == [said] * (said is not None)
+    assert (f"No rule asks this (roi compare): {said}." in " ".join(told.stdout.split())) is (said is not None)
+
+
 def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is(tmp_path: Path) -> None:
     """Both cost the same at the central values; luna must save on average and in 60% of the draws, which takes more calls."""
     small = file(tmp_path, "small.yaml", ("40000", "{value: 300, low: 100, high: 400}"))

@@ -44,7 +44,7 @@ def told(folder, *words, file="saved.json"):
 
 def test_an_invoice_alone_tells_cash_and_no_price(folder):
     """February was forecast at 28 x 60,000 x 0.0001246 = $209.328; $300 is 90.67 more, by more calls or a higher price."""
-    found = told(folder, "--bill", folder / "bill.csv")
+    found = told(folder, "--bill", folder / "bill.csv", "--option", "openai/gpt-6-luna")  # by its provider and model
     assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([231.756, 231.756, 300.0])
     assert [m["calls"]["came"] for m in found["months"]] == [None, None, None]
     assert [m["price_factor"]["came"] for m in found["months"]] == [None, None, None]

@@ -297,6 +297,7 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
         ("quality", "usd_per_error", "0.05 USD", "write 0.05$"),
         ("incumbent", "uses_cache", "Off", "it should be true or false; write false$"),
         ("workload", "requests_per_day", {"value": 1, "000": None}, "unknown key; a comma does not group digits: write 1000"),
+        ("people", "usd_per_hour", 0, "; hours of people who are paid anyway are people.existing_hours_per_month$"),
         ("workload", "cache_hit_rate", 80.0, "80 must be at least 0 and at most 1; write 0.8 for 80%"),
         ("workload", "cache_hit_rate", "80%", "write 0.8"),
         ("workload", "cache_hit_rate", 1.5, "at most 1$"),
@@ -366,6 +367,13 @@ def test_a_key_that_people_call_otherwise_names_the_field(key: str, said: str) -
 def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, field: str, value: object, says: str) -> None:
     with pytest.raises(InputError, match=says):
         check_scenario({**MINIMAL, block: {**MINIMAL.get(block, {}), field: value}})
+
+
+def test_a_mistake_in_an_override_that_another_replaces_is_told() -> None:
+    """--draws 256 beside --set draws=3.5."""
+    with pytest.raises(InputError, match=r"draws: 3\.5 is not usable; it should be a whole number"):
+        load_scenario(None, ("draws=3.5", "draws=256"))
+    assert load_scenario(None, ("draws=64", "draws=256")).draws == 256
 
 
 def test_a_busiest_minute_below_the_busiest_hour_is_refused() -> None:

@@ -38,6 +38,7 @@ from roi.report.comparison.option_words import fleet_of, owed_until, what_it_is,
 from roi.report.comparison.remarks.latency import missed_slo, timing_first
 from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.remarks.quality_bar import blind_gate
+from roi.report.comparison.remarks.stated import why_out
 from roi.report.comparison.second_look import below_bar, held_back, look_again, next_move, self_hosting_of, unless, wait_for
 from roi.report.comparison.thresholds import (
     NEAR,
@@ -299,7 +300,7 @@ def _stay(c: Comparison) -> Block:
     if v.challenger is None and not barred:
         why = "No other model is named: write candidates.api_models, hosted_models or self_hosted."
     elif v.challenger is None:
-        why = f"No other option can work: {'; '.join(f'{o.label}: {o.reason}' for o in barred[:2])}."
+        why = f"No other option can work: {'; '.join(why_out(c, o) for o in barred[:2])}."
     else:
         o = option_of(c, v.challenger)
         mean, spread = npv_of(c, o)
@@ -340,7 +341,7 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     o = self_hosting_of(c)
     if o is None:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
-        why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
+        why = why_out(c, barred) if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     if (move := next_move(c)) is not None:
         return [_next(c, o, move, brief=brief)]

@@ -6,7 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import TIME_API, Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
-from roi.economics.decision.turning.break_even import NOT_SEEN
+from roi.economics.decision.turning.break_even import NO_DIFFERENCE, NOT_SEEN, BreakEven
 from roi.economics.inputs import path_of
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import unseen_successor
@@ -129,7 +129,7 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
             rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *cells)))
             for words, b in crossings:
                 if b is not None and b.reason not in ORDINARY:
-                    told.setdefault(b.reason, {})[words] = None
+                    told.setdefault(_why(found, b), {})[words] = None
                 if b is not None and c.thresholds is not None and c.thresholds.is_gap(b):
                     gaps.setdefault(words, []).append(basis)
         for words, bases in gaps.items():
@@ -156,6 +156,14 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training for good from"
                                 f" {requests(good)} requests a day on{ahead}."))
     return blocks
+
+
+def _why(found: dict[tuple[str, str, str], BreakEven], b: BreakEven) -> str:
+    """The reason of a break-even; where the two cost the same to run, and not over the horizon, that, of both measures."""
+    runs, whole = (found.get((b.option, basis, b.baseline)) for basis in ("run_rate", "pv"))
+    alike = runs is not None and runs.reason == NO_DIFFERENCE and b.first is None
+    apart = whole is not None and whole.reason != NO_DIFFERENCE
+    return "costs the same to run at every volume" if alike and apart else b.reason
 
 
 def winner_changes(c: Comparison) -> list[Block]:

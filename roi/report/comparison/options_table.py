@@ -15,6 +15,7 @@ from roi.economics.decision.recommendation import value
 from roi.economics.inputs import places
 from roi.economics.lines.calendar import EXACT
 from roi.economics.lines.line_kind import MIGRATIONS, LineKind
+from roi.economics.option_kinds import exactly_named
 from roi.economics.price_list import Api
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis, guessed
@@ -271,7 +272,7 @@ def _from_serving(c: Comparison, o: OptionResult, gpus: float) -> str:
 
 
 def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
-    """The id of the option called `name`: its id, its label, its kind (the best of it), or a part of one id or label.
+    """The id of the option called `name`: its id, its label, its kind (the best of it), its provider/model or model, or a part.
 
     `field` is where the name was given.
     """
@@ -285,7 +286,7 @@ def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
     if of_kind:
         return of_kind[0]
     as_cut = [o.id for o in c.options if CUT in name and stands_for(name, o.label)]
-    found = [id for id, label in ids.items() if label == name] or as_cut or [
+    found = exactly_named(ids, name) or as_cut or [
         id for id, label in ids.items() if name and (id.startswith(name) or label.startswith(name))] or [
         id for id, label in ids.items() if name and (name in id or name in label)]
     if len(found) > 1:

@@ -51,14 +51,24 @@ def look_again(c: Comparison) -> list[str]:
     if any(p.reason == "not likely" for p in c.verdict.passed_over) and not any_unstated(c):
         return [(f"No volume up to {requests(MOST)} requests a day would make it likely enough; from which price or error rate"
                  " on it would be is not worked out.")]
-    ahead = sorted((o for o in others if beats_staying_today(c, o)), key=lambda o: not o.tested)
+    seldom = {p.option for p in c.verdict.passed_over if p.reason == "not likely"}
+    ahead = sorted((o for o in others if _leads_today(c, o)), key=lambda o: (o.id not in seldom, not o.tested))
     if not (ahead and ahead[0].tested) and any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that."]
     if ahead:
         label = f"{ahead[0].label}{'' if ahead[0].tested else ', not tested,'}"
-        return [(f"At the central values {label} is ahead today, but not in the mean of the draws; from which"
-                 " price or error rate on it would be is not worked out.")]
+        kept = [on_side(c, s) for s in c.signposts if (s.option, s.rival) == (ahead[0].id, "stay") and s.quantity != VOLUME
+                and s.threshold is not None and not is_ahead(s) and may_come(c, s)]
+        still, enough = (f", and still would be {', or '.join(kept)}" if kept else ""), ahead[0].id in seldom
+        return [(f"At the central values {label} is ahead today{still}{'' if enough else ', but not in the mean of the draws'};"
+                 f" from which price or error rate on it would be{' likely enough' * enough} is not worked out.")]
     return [f"At the central values that holds at {', '.join((_volumes(c, others), *_looked_at(c)))}."]
+
+
+def _leads_today(c: Comparison, o: OptionResult) -> bool:
+    """True where the option beats staying at the central values of today, also where no volume is told that rests on that."""
+    more = o.npv_without_errors_usd if c.verdict.counts == "cash" else o.npv_usd
+    return beats_staying_today(c, o) or (any_unstated(c) and more > 0.0)
 
 
 def wait_for(c: Comparison) -> list[str]:

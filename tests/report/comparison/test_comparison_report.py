@@ -426,6 +426,24 @@ def test_an_option_is_found_by_id_kind_or_the_start_of_one_name() -> None:
         find_option(c, "\U0001f4a5")
 
 
+TWINS = {"own/twin": {"input_usd_per_mtok": 2, "output_usd_per_mtok": 10},
+         "own/twin2": {"input_usd_per_mtok": 2, "output_usd_per_mtok": 10}}
+
+
+def test_a_whole_name_wins_over_one_that_only_begins_so_and_what_runs_alike_is_told_once() -> None:
+    """gpt-6-sol is 2 and 10 USD a million tokens: what is in its place runs at its price; its set-up is never earned back."""
+    twins = compare(case_of(
+        incumbent={"provider": "openai", "model": "gpt-6-sol"}, apis=TWINS, draws=0,
+        candidates={"api_models": [*TWINS, "openrouter/openai/gpt-6-sol"], "cascade_first": [], "self_hosted": []}))
+    assert [find_option(twins, name) for name in ("own/twin", "twin", "own/twin2", "twin2")] == [
+        f"cheaper-api:own/{model}" for model in ("twin", "twin", "twin2", "twin2")]
+    with pytest.raises(InputError, match="'own/t' could be cheaper-api:own/twin, cheaper-api:own/twin2"):
+        find_option(twins, "own/t")
+    same = "cheaper-api:openrouter/openai/gpt-6-sol"
+    said = [words for block in break_even(twins, same) if isinstance(block, Bullets) for words in block.items]
+    assert said == ["than staying and cheapest untrained: costs the same to run at every volume (gpt-6-sol @ openrouter)"]
+
+
 def test_of_options_within_a_cent_the_recommended_one_is_the_best_of_its_kind() -> None:
     """Luna and haiku cost the same; of central values on cash they differ by the noise of a sum, and haiku is not tested."""
     c = answer("draws=0")

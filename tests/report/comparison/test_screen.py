@@ -18,7 +18,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.recommendation import value
 from roi.economics.decision.turning import signposts
-from roi.economics.decision.turning.break_even import BreakEven
+from roi.economics.decision.turning.break_even import UNSTATED, BreakEven
 from roi.economics.decision.turning.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.option_kinds import SELF_HOSTED
@@ -365,7 +365,7 @@ def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
     (("own_hardware.cards={T4: 2}", "own_hardware.resale_usd_per_gpu=500"),
      "vllm runs qwen3-8b in bf16, fp8 on none of T4; it runs there in fp16, int8, int4 .serving.weight_dtypes."),
     (("own_hardware.cards={A100-80GB-SXM: 8}", "workload.ttft_p95_s=0.05"),
-     "no plan holds; the nearest, 8 x A100-80GB-SXM fp8: ttft_p95_s 0.05 s is too short, under hardly any load it is 0.13 s"),
+     "no plan holds; the nearest, 8 x A100-80GB-SXM fp8, would under hardly any load at workload.ttft_p95_s 0.13 s"),
     (("own_hardware.cards={A100-80GB-SXM: 1}", "workload.requests_per_day=20000000", "candidates.hybrid=false"),
      r"needs \d+ x A100-80GB-SXM at the peak of month 36, when the load has grown \(\d+ at .*; owned: 1 "),
 ])
@@ -375,6 +375,28 @@ def test_cards_that_are_owned_and_have_no_row_are_named_with_their_reason(words:
     assert re.search(f"own GPUs is out: {why}", flat(c))
     assert shown(c).count("\n") < 40
     assert "is out: " not in flat(bundled("own_hardware.cards={A100-80GB-SXM: 8}")) + flat(bundled())
+
+
+def test_a_source_is_cut_between_its_parts_or_words() -> None:
+    """The note of a price list was cut in the midst of its second part."""
+    c, path = apis(*CACHED, *UNLISTED, "draws=0"), "options.stay.price.input_usd_per_mtok"
+    for source, told in (("genai-prices 0.2.3, https://mistral.ai/pricing/api; deprecated since 2026, prices as of then",
+                          "genai-prices 0.2.3, https://mistral.ai/pricing/api"), ("word " * 20, "word " * 11 + "...")):
+        facts = {**c.case.facts, path: c.case[path].model_copy(update={"source": source})}
+        assert f"counted in full, by the rates of {told}. State what" in flat(replace(c, case=Case(facts=facts)))
+
+
+def test_an_slo_that_nothing_keeps_says_once_which_limit_binds_and_from_where_on_it_would_not() -> None:
+    """No reason stands twice; the limit is that of the field, and what the nearest plan reaches holds in its place."""
+    tight = answer("draws=0", "workload.ttft_p95_s=0.01", "candidates.gpus=[L40S]", "candidates.self_hosted=[qwen3-8b]",
+                   "candidates.api_models=[openai/gpt-6-luna]", *NOTHING[1:-1], "candidates.own_hardware=false")
+    text = flat(tight)
+    (limit,) = re.findall(r"no plan holds; the nearest, \d x L40S \w+, would under hardly any load at"
+                          r" workload.ttft_p95_s ([\d.]+) s \(asked 0.01\)", text)
+    assert float(limit) > 0.01
+    assert text.count("gpt-6-luna is out: TTFT 1.2 s as measured, at most 0.01 (workload.ttft_p95_s)") == 1
+    assert "No other option can work: gpt-6-luna (see above);" in text
+    assert re.search(r"NOT YET Self-hosting, none: qwen3-8b\S* self-hosted \(see above\)\.", text)
 
 
 @pytest.mark.full
@@ -454,7 +476,8 @@ def test_an_option_that_is_live_after_the_horizon_is_told_to_be_so() -> None:
     """It had a row with the cash of staying, all that it would cost within the horizon."""
     text = flat(answer("horizon_months=1", "draws=0"))
     told = "when the horizon of 1 is over; 0 under timing.months_to_live where a job that is done once waits for it"
-    assert f"No other option can work: gpt-6-luna: live after 1 month, {told}" in text
+    assert f"! gpt-6-luna is out: live after 1 month, {told}" in text
+    assert "No other option can work: gpt-6-luna (see above)" in text
     late = flat(answer("horizon_months=3", "draws=0", "timing={months_in_parallel: 1}", "quality.bar=0.8"))
     assert "at no volume (3 months are over before it serves alone)" in late
     assert "from 0 a day on" not in late
@@ -727,8 +750,9 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
                    reason="")
     wrong, same = replace(own, quantity="error_rate"), replace(own, reason=SAME_PRICE)
 
-    def told(b: BreakEven, *signs: Signpost, passed: tuple[PassedOver, ...] = (), bar: float = 0.8) -> str:
-        found = SimpleNamespace(ids=[b.option], all_signposts=signs, curves=c.thresholds.curves,
+    def told(b: BreakEven, *signs: Signpost, passed: tuple[PassedOver, ...] = (), bar: float = 0.8, known: bool = True) -> str:
+        found = SimpleNamespace(ids=[b.option], all_signposts=signs, cards=lambda id: 1,
+                                curves=c.thresholds.curves if known else SimpleNamespace(unstated={"stay"}),
                                 decisive=lambda id, _: b if id == b.option else None)
         case = Case(facts={**c.case.facts, "workload.requests_per_day": c.case["workload.requests_per_day"].model_copy(
             update={"value": today, "low": None, "high": None}), "quality.bar": c.case["quality.bar"].model_copy(
@@ -745,6 +769,11 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
     assert told(never, passed=(PassedOver(LUNA, "not likely", 0.4, 0.6),)) == (
         "No volume up to 1,000,000,000 requests a day would make it likely enough; from which price or error rate on it"
         " would be is not worked out.")
+    assert o.npv_without_errors_usd > 0, "ahead at the central values, whatever volumes are known"
+    ahead, seldom = replace(wrong, today=o.quality.wrong_rate, threshold=0.2), (PassedOver(LUNA, "not likely", 0.4, 0.6),)
+    assert told(replace(never, reason=UNSTATED), ahead, own, passed=seldom, known=False) == (
+        f"At the central values {o.label} is ahead today, and still would be with at most 20% of its answers wrong (here 10%);"
+        " from which price or error rate on it would be likely enough is not worked out.")
     below = replace(never, option=untested.id, first=0.0, until=5_000.0)
     assert told(below) == f"Look again at the central values below 5,000 requests a day ({untested.label}, not tested)."
     assert told(below, bar=0.85) == f"{holds}.", "it is assumed to miss the bar: 16% wrong"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from datetime import date
+from textwrap import shorten
 from typing import Final
 
 from roi.economics.cached_lengths import CachedLengths
@@ -42,7 +43,7 @@ from roi.report.comparison.remarks.stated import (
 from roi.report.comparison.remarks.todays_units import TODAY, of_todays_units, paid_by_unit
 from roi.report.comparison.remarks.volume import hours_moved, late_batch, moved_volume
 from roi.report.comparison.thresholds import PRICE_OF_ERRORS, flips_at, nothing_fails
-from roi.report.layout.blocks import Block, Labelled, shortened
+from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import (
     case_number,
     fact_name,
@@ -67,7 +68,7 @@ FAR_OFF = 1.25
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SOURCE = 60
-"""Characters of a source that are shown."""
+"""Characters of a source that are shown at most, of its first part; cut between words."""
 DEAR_LONG = 0.1
 """Share of the leader's monthly cash that the bill of what is too long for it may be, before its line comes first."""
 LEGAL = "vendor_allows_training_on_outputs"
@@ -276,7 +277,7 @@ def _cache_in_vain(c: Comparison) -> list[str]:
         told = (f"The prompt cache that is on holds nothing: the shared prefix of {prefix:,.0f} tokens is below the"
                 f" {least:,.0f} that its vendor caches{saves} (do records show reads? incumbent.cache_minimum_tokens)")
         return [told] if prefix < least and not by_length else []
-    vendor, source = ending(c, "stay")[0], shortened(listed.source, SOURCE)
+    vendor, source = ending(c, "stay")[0], shorten(listed.source.partition("; ")[0], SOURCE, placeholder=" ...")
     return [(f"The prompt cache that is on has no price: all input of {vendor} is counted in full, by the rates of {source}."
              " State what a cache read costs: roi prices add api, or apis.PROVIDER/MODEL.cache_read_usd_per_mtok")]
 

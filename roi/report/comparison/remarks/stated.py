@@ -169,11 +169,11 @@ def for_nothing(c: Comparison) -> list[str]:
     return told
 
 
-def what_is_out(c: Comparison) -> list[str]:
-    """Options that cannot work although somebody named or scored them, or stated their terms, latency, slots or cards.
+def _out(c: Comparison) -> dict[str, str]:
+    """Reason -> the first option out for it although somebody named or scored it, or stated its terms, latency, slots or cards.
 
-    An API that is named where no option with it works; today's model otherwise where it ends before that could be live. Each
-    reason once, of the first option that has it. What misses the bar or fails a gate has remarks of its own.
+    An API that is named where no option with it works; today's model otherwise where it ends before that could be live. What
+    misses the bar or fails a gate has remarks of its own.
     """
     system = {o.id: str(c.case[f"options.{o.id}.system"].value) for some in (c.options, c.infeasible) for o in some}
     kinds, systems = {o.kind for o in c.options}, {system[o.id] for o in c.options}
@@ -192,9 +192,20 @@ def what_is_out(c: Comparison) -> list[str]:
     for o in sorted(c.infeasible, key=lambda o: o.kind in KEEPS_MODEL):
         if o.score is None and not o.fails_gate and stated(o):
             first.setdefault(o.reason.partition(". ")[0], o.label)
-    told = [f"{label} is out: {why}" for why, label in first.items()]
+    return first
+
+
+def what_is_out(c: Comparison) -> list[str]:
+    """Options that are out, with their reasons, so many as have room."""
+    told = [f"{label} is out: {why}" for why, label in _out(c).items()]
     more = len(told) - MOST_OUT
     return [*told[:MOST_OUT], *([f"More options are out, for {number_of(more, 'other reason')}: --full"] if more > 0 else [])]
+
+
+def why_out(c: Comparison, o: InfeasibleOption) -> str:
+    """An option that cannot work, with the reason; where `what_is_out`, which stands above on the screen, has that, without."""
+    above = o.reason.partition(". ")[0] in list(_out(c))[:MOST_OUT]
+    return f"{o.label}{' (see above)' if above else f': {o.reason}'}"
 
 
 def unlikely(c: Comparison) -> list[str]:

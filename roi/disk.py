@@ -38,8 +38,10 @@ FREELY: Final = 1 << 28
 PIECE: Final = 1 << 20
 EXCEL: Final = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.IGNORECASE)
 """A first line by which Excel is told what stands between cells; no column is named in it."""
+GZIP: Final = b"\x1f\x8b"
+SQLITE: Final = b"SQLite format 3\0"
 PACKED: Final = {
-    b"\x1f\x8b": "a gzip, to be unpacked first", b"PK\x03\x04": "a ZIP, or a workbook whose sheet can be saved as CSV",
+    GZIP: "a gzip, to be unpacked first", b"PK\x03\x04": "a ZIP, or a workbook whose sheet can be saved as CSV",
     b"PAR1": "Parquet", b"%PDF": "a PDF",
 }  # fmt: skip
 """How files begin that are no text, and what they are."""

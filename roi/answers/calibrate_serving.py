@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 from pathlib import Path
-from typing import Final
+from typing import NamedTuple
 
 from roi import __version__
 from roi.answers.opening import open_runs
@@ -20,17 +20,13 @@ from roi.catalog.models.shapes import find_model
 from roi.disk import replace_in_folder
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
-from roi.estimate.accuracy.serving_errors import measured_figures, predict_serving
+from roi.estimate.accuracy.serving_errors import SLOWEST, predict_serving, speeds_over, too_slow
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline, times_of_roofline
 from roi.estimate.serving.weight_formats import WEIGHT_FORMATS, runs_format
 from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_once, rows_speed, served_text
 from roi.evidence.serving_speed import engine_row, serving_evidence
 from roi.store.profiles.places import user_folder
 from roi.store.tables.serving_table import ServingTable
-
-SLOWEST: Final = 0.04
-"""Share of the published speed below which a row is of one request, or of another unit: of 4,157 published rows the slowest has
-0.083."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,16 @@ class Piece:
     """The lowest and the highest that tables say, where they contradict each other; else empty."""
 
 
+class SlowRow(NamedTuple):
+    """A row far below the published speed."""
+
+    id: str
+    speed: float
+    """Over the published one."""
+    why: str
+    """What is wrong with it, in words."""
+
+
 @dataclass(frozen=True)
 class AddedRows:
     """The answer of `roi calibrate --add`."""
@@ -64,8 +70,8 @@ class AddedRows:
     written: tuple[Path, ...]
     pieces: tuple[Piece, ...]
     skipped: tuple[tuple[Path, SkippedRow], ...]
-    slow: tuple[ServedRow, ...]
-    """Rows below SLOWEST, which are not kept."""
+    slow: tuple[SlowRow, ...]
+    """Rows that are not kept (`too_slow`)."""
     unused: int
     """Rows that state no speed, or are marked implausible."""
     known: int
@@ -88,8 +94,8 @@ def add_served_rows(
     folder = profiles[0] if profiles else usual
     opened = [(path, _serving(path, strict=strict)) for path in tables]
     read = [[row for run in table.runs if (row := _row(run)) is not None] for _, table in opened]
-    said = [[row for row in rows if row.speed >= SLOWEST] for rows in read]
-    slow = tuple(row for rows in read for row in rows if row.speed < SLOWEST)
+    said = [[row for row in rows if isinstance(row, ServedRow)] for rows in read]
+    slow = tuple(row for rows in read for row in rows if isinstance(row, SlowRow))
     for path, rows in zip(tables, said, strict=True):
         if not rows:
             raise InputError(f"--add: {path}: nothing to keep, no row states a speed that its hardware can reach, or at least"
@@ -139,15 +145,14 @@ def _serving(path: Path, *, strict: bool) -> ServingTable:
     return table
 
 
-def _row(run: ServingRun) -> ServedRow | None:
+def _row(run: ServingRun) -> ServedRow | SlowRow | None:
     """Measured over published speed: of tokens after the first where the row states it, else of its throughput."""
-    stated = measured_figures(run)
-    if run.implausible or not {"throughput", "tpot"} & set(stated):
+    speeds = () if run.implausible else speeds_over(run, predict_serving(run, serving_evidence(run)))
+    if not speeds:
         return None
-    found, (row, _) = predict_serving(run, serving_evidence(run)), engine_row(
-        run.engine, recent=run.recent, offline=is_offline(run.load))
-    speed = found["tpot"].value / stated["tpot"] if "tpot" in stated else stated["throughput"] / found["throughput"].value
-    system = run.system
-    return ServedRow(id=run.id, engine=row.engine, gpu=system.gpu.id, model=system.shape.id, speed=speed,
+    if why := too_slow(speeds):
+        return SlowRow(run.id, min(speeds), why)
+    (row, _), system = engine_row(run.engine, recent=run.recent, offline=is_offline(run.load)), run.system
+    return ServedRow(id=run.id, engine=row.engine, gpu=system.gpu.id, model=system.shape.id, speed=speeds[0],
                      gpus=system.tensor_parallel * system.stages, weight_dtype=system.weight_dtype,
                      of_roofline=times_of_roofline(run))

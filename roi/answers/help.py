@@ -13,6 +13,7 @@ import numpy as np
 
 from roi.answers.opening import open_case
 from roi.economics.decision.comparison import compare
+from roi.economics.decision.drivers import LEAST_USD
 from roi.errors import InputError
 from roi.facts.case import PER_YEAR, SHARE
 from roi.facts.fact import Fact
@@ -22,8 +23,6 @@ from roi.scenario.quantity import Section
 
 NO_MONEY: Final = {"draws", "seed"}
 """Numbers that are no facts."""
-LEAST_USD: Final = 0.5
-"""An NPV that moves by less does not move."""
 SCORES: Final = "quality.scores."
 STEP: Final = 0.1
 """Up and down from a yearly rate, which has no half; up from a share of 0, whose double is 0."""

@@ -20,8 +20,6 @@ SIZE_LIMIT: Final = 2**20
 MOST_FILES: Final = 2_000
 """Files that are read of a folder; ten years of months with many versions."""
 NAME: Final = re.compile(r"(\d{4}-\d{2})(?:\.(\d{1,4}))?\.json")
-SAME: Final = 1e-9
-"""Share of a figure below which two of them are the same."""
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=300)]
 
@@ -164,7 +162,7 @@ def _difference(there: TrackedMonth, month: TrackedMonth, *, told_later: bool) -
         if name == "least_second_calls" and not told_later:
             continue
         a, b = old[name], new[name]
-        close = isinstance(a, float) and isinstance(b, float) and isclose(a, b, rel_tol=SAME)
+        close = isinstance(a, float) and isinstance(b, float) and isclose(a, b)  # to 1e-9 of the larger
         if a != b and not close:
             return f"{name} {_shown(a)} there, {_shown(b)} here"
     return ""

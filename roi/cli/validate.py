@@ -27,7 +27,7 @@ def validate(*, table: Path, instrument: str, strict: bool, form: str, output: P
     like: peak_mem_kind says whether it is allocated, reserved, or that of the process (nvidia-smi and NVML).
 
     SERVING needs model, gpu, engine, load, isl, osl, and a rate or a latency. Rows stand apart that are marked implausible, or
-    whose figures break Little's law or are five times beyond the roofline.
+    whose figures break Little's law, are five times beyond the roofline, or below 0.04 of the published speed.
 
     Commas, semicolons, tabs or bars between cells; decimal points.
     """

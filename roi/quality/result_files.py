@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, TextIO, cast
 
-from roi.disk import EXCEL, UNIQUE, UTF_16, GivenTwice, files_meant, lines_of, unpacked
+from roi.disk import EXCEL, GZIP, UNIQUE, UTF_16, GivenTwice, files_meant, lines_of, unpacked
 from roi.errors import InputError, needs
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
@@ -85,7 +85,7 @@ def open_source(path: Path, notes: Notes) -> Iterator[Source]:
 @contextmanager
 def _text(path: Path) -> Iterator[TextIO]:
     with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
+        packed = raw.read(2) == GZIP
         raw.seek(0)
         plain: IO[bytes] = unpacked(raw, str(path)) if packed else raw
         yield io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")

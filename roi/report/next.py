@@ -8,6 +8,7 @@ from dataclasses import asdict
 from roi import __version__
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.drivers import LEAST_USD
 from roi.economics.decision.measuring.worth import TIME_API, Experiment, Point
 from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
@@ -21,8 +22,6 @@ SCHEMA = "roi.next/1"
 SHORT = {"day": "d", "days": "d", "weeks": "w", "months": "mo"}
 MOST = 10
 """Experiments that are listed without --full."""
-LEAST_USD = 0.5
-"""A worth that prints as 0."""
 POINTS = 7
 """Sizes of the curve that are listed without --full."""
 GATES = (" At most, of a cascade whose gate nobody measured, is what the best gate would bring over the recommendation at the"

@@ -18,6 +18,7 @@ from roi.economics.tracking.predictive_bands import (
     OUTPUT_TOKENS,
     PRICES,
     QUANTITIES,
+    SAME,
     WRONG,
 )
 from roi.economics.tracking.way_ahead import Ahead
@@ -29,8 +30,6 @@ OUTSIDE = "!"
 """Behind a figure that lies outside its band."""
 EXPECTED, SURPRISING = 0.9, 0.05
 """Share of the figures that a 90% band should hold; and of the forecast's own draws, below which chance explains no more."""
-SAME = 1e-9
-"""Share of a figure below which a difference is rounding."""
 
 
 class Called(NamedTuple):

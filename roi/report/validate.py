@@ -10,7 +10,8 @@ from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore
 from roi.estimate.accuracy.serving_errors import QUANTITIES, ServingQuantity, ServingScore, ServingValidation
 from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.skipped_rows import place_of, reasons_told
+from roi.report.layout.skipped_rows import place_of, reason_lines, reasons_told
+from roi.report.layout.wording import number_of
 from roi.units import GIB
 
 SCHEMA = "roi.validation/1"
@@ -71,6 +72,7 @@ def serving_validation_json(found: ServingValidation) -> str:
         "memory": NONE, **_blocks(found.blocks),
         "derived": {"throughput": {**asdict(found.derived), "how": "Little's law on stated TTFT and TPOT"}},
         "implausible": _blocks(found.implausible),
+        "why_implausible": [{"id": id, "reason": reason} for id, reason in found.why_implausible],
         "by": {group: {name: {"memory": NONE, **_blocks(blocks)} for name, blocks in some.items()}
                for group, some in found.by.items()},
         "bases": found.bases, "made_of": MADE_OF,
@@ -123,13 +125,15 @@ def serving_validation_blocks(found: ServingValidation) -> Iterable[Block]:
     """The parts of the report."""
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     apart = tuple(_statistics(TITLES[name], block) for name, block in found.implausible.items() if block.n)
-    why = "Marked implausible, or by their own figures against Little's law or five times beyond the roofline."
+    whys = reason_lines((f"row {id}", why) for id, why in found.why_implausible)
+    more = (f"{number_of(len(whys) - WORST, 'more reason')}: --format json has them by row",) if len(whys) > WORST else ()
+    named = Heading(f"Rows in no other figure: {len(found.why_implausible)}"), Bullets((*whys[:WORST], *more))
     bases = sorted(found.bases.items(), key=lambda x: -x[1])
     return (
         Title(f"serving model against {found.rows:,} measured rows: {used:,} used, {found.rows - used:,} skipped"),
         Paragraph(LEGEND), Paragraph(PUBLISHED),
         *(block for quantity in QUANTITIES for block in _serving_quantity(found, quantity)),
-        *((Heading("Rows in no other figure"), Paragraph(why), Table(HEADS, apart)) if apart else ()),
+        *((*named, Table(HEADS, apart)) if apart else ()),
         *reasons_told("Skipped rows", [(place_of(row), row.reason) for row in found.skipped]),
         *reasons_told("Rows without a prediction", [(f"row {id}", why) for id, why in found.unpredicted]),
         *_defaults(found.assumptions, "Defaults used", "What a row does not say was taken so; each widens the interval."),

@@ -13,7 +13,7 @@ from roi.catalog.prices.gpu_offers import Offer
 from roi.estimate.replay.capacity_ends import at_once, by_rate, joined, no_wider
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
-from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
+from roi.estimate.replay.load_curve import REPLAYED, Capacity, LoadCurve, PlanCapacity, Slo, more_replayed
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
@@ -40,13 +40,6 @@ from roi.units import GIB
 
 ENGINE: Final = "vllm"
 """The engine whose published efficiencies stand in where the scenario names none and no server was profiled."""
-GENERATIONS: Final = 10
-"""Requests of a replay over those in flight, at least: it then fills in a tenth of its time and empties in another."""
-MOST: Final = 4000
-"""Requests of one replica's replay at most."""
-REPLAYED: Final = 600
-"""Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
-(median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
 FLEETS_REPLAYED: Final = range(1200, 6001, 600)
 """Requests of the replays of fleets of two replicas, of three, and so on; those of ten are enough for larger ones."""
 POOL_REPLAYED: Final = 800
@@ -148,9 +141,8 @@ def plan_capacity(
         none = Capacity(0.0, "KV memory")
         return PlanCapacity(alone=none, slow=none, fast=none, pooling=1.0, pooling_slow=1.0, pooling_fast=1.0)
     alone = curve.capacity(slo, centre)
-    if alone.in_flight * GENERATIONS > count:
-        count = int(min(alone.in_flight * GENERATIONS, MOST))
-        curve = load_curve(plan, traffic, server, 1, count, pace)
+    if (more := more_replayed(alone.in_flight)) is not None:
+        count, curve = more, load_curve(plan, traffic, server, 1, more, pace)
         alone = curve.capacity(slo, centre)
     slow, fast = curve.capacity(slo, slowest), curve.capacity(slo, fastest, alone.rung)
 

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 from roi.economics.decision.feasibility import ADAPTER_SLOTS
 from roi.estimate.replay.engine import Server
-from roi.estimate.replay.load_curve import Slo
-from roi.resolution.plan_capacity import REPLAYED, ServingPlan, Traffic, load_curve, replica_plan
+from roi.estimate.replay.load_curve import REPLAYED, Slo
+from roi.resolution.plan_capacity import ServingPlan, Traffic, load_curve, replica_plan
 from roi.units import GIB, to_digits
 
 LATENCY: Final = ("TTFT", "TPOT")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
-from roi.disk import UTF_16, open_to_read
+from roi.disk import GZIP, SQLITE, UTF_16, open_to_read
 from roi.errors import InputError
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, SIZE_LIMIT, START, read_yaml
 
@@ -24,10 +24,8 @@ USAGE_JSON: Final = re.compile(rb'\s*\[\s*\{|[^}]*"(object|data|results|usage|re
 """How JSON of usage begins: a list of objects, or one of these keys among the first; a scenario has none of them."""
 OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
 """How Parquet and packed files begin, and words that records of usage hold."""
-SQLITE: Final = b"SQLite format 3\0"
 PAGE: Final = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
 """How a page for a browser begins."""
-GZIP: Final = b"\x1f\x8b"
 OF_SCENARIO: Final = re.compile(rb"(\s*\{\s*|.*^)\"?schema\"?: ?[\"']?roi\.", re.DOTALL | re.MULTILINE)
 """YAML or JSON that this program reads, by its beginning."""
 COLUMN: Final = rb"([^\n]*[,;\t])?[\"' ]*%s[\"' \r]*([,;\t]|$)"

@@ -79,6 +79,21 @@ def test_skipped_rows_stay_eligible_and_implausible_ones_stand_apart(validated):
     assert [row.id for row in found.skipped] == ["lab-2"]
 
 
+def test_a_row_of_another_unit_stands_apart_on_both_sides_and_both_commands_tell_it_alike(tmp_path):
+    """A thousandth of 600 tokens/s, of its TPOT besides, a thousand times as much, and a rate beside a TPOT of the same run."""
+    others = ({}, {"output_tok_per_s": "0.6"}, {"output_tok_per_s": "", "tpot_ms": "50000"}, {"output_tok_per_s": "600000"},
+              {"output_tok_per_s": "0.6", "tpot_ms": "50"})
+    rows = write_table(tmp_path / "s.csv", SERVING, *({"output_tok_per_s": "600", **other} for other in others))
+    body = json.loads(call(rows, "--format", "json").stdout)
+    assert (body["throughput"]["n"], body["tpot"]["n"], len(body["why_implausible"])) == (1, 0, 4)
+    told = [each["reason"] for each in body["why_implausible"]]
+    screen, added = (" ".join(ask(*words, rows, *more).stdout.split())
+                     for words, more in ((("validate",), ()), (("calibrate", "--add"), ("--profiles", tmp_path))))
+    assert "Rows in no other figure: 4" in screen
+    assert [why for why in told if why not in screen or why not in added] == []
+    assert [why.rpartition(", or of ")[2] for why in told] == ["another unit?"] * 2 + ["more cards?", "another unit?"]
+
+
 def call(path, *words):
     return ask("validate", path, *words)
 
@@ -101,7 +116,7 @@ def test_the_report_keeps_to_80_columns(validated):
     wrong = {**STATIC, "implausible": "true", "model": "llama-3-70b", "tp": "4"}
     text = render(serving_validation_blocks(validated(STATIC, CLOSED, {**STATIC, "gpu": "TPUv5"}, wrong)))
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert "Marked implausible, or by their own figures" in text
+    assert "1: marked implausible (row lab-4)" in text
     assert "gpu: no GPU of the catalog" in text
 
 

@@ -5,7 +5,7 @@ A prediction is the operating point at the engine's speed, its interval those at
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -36,6 +36,9 @@ answers by 2 to 30 for Llama-3.1-8B on H200 (SGLang) and H100 (TensorRT-LLM), an
 STALLED: Final = 4.0
 """TPOT of open loads on engines of 2024, which computed every prompt that waited before they decoded on (vLLM's documentation
 of chunked prefill): short answers among arriving prompts wait several steps for a token, and the replay mixes the two."""
+SLOWEST: Final = 0.04
+"""Share of the published speed below which a row is of one request, or of another unit: of 4,157 published rows that no other
+rule sets apart the slowest has 0.083."""
 GROUPS: Final = ("source", "gpu", "engine", "group")
 """What blocks are split by; group is card and engine together."""
 
@@ -111,6 +114,19 @@ def measured_figures(run: ServingRun) -> dict[ServingQuantity, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def speeds_over(run: ServingRun, found: Mapping[ServingQuantity, Prediction]) -> tuple[float, ...]:
+    """Measured over predicted speed by TPOT and by throughput, in this order, of those that the row states."""
+    stated = measured_figures(run)
+    by_tokens = (found["tpot"].value / stated["tpot"],) if "tpot" in stated else ()
+    return (*by_tokens, *((stated["throughput"] / found["throughput"].value,) if "throughput" in stated else ()))
+
+
+def too_slow(speeds: Iterable[float]) -> str:
+    """Why a row of such `speeds_over` stands apart; empty where it does not."""
+    least = min(speeds, default=1.0)
+    return f"at {least:.2g} of the published speed: is it of one request, or of another unit?" if least < SLOWEST else ""
+
+
 def derived_throughput(run: ServingRun) -> float | None:
     """Output tokens a second by Little's law, for a closed loop that states TTFT and TPOT and no rate; None for others."""
     stated = run.output_tokens_per_s or run.total_tokens_per_s or run.requests_per_s
@@ -159,7 +175,9 @@ class ServingValidation:
     derived: ErrorBlock
     """Throughput of closed loops that state none, from TTFT and TPOT by Little's law; in no other block."""
     implausible: Blocks
-    """Rows marked as, or found to be, beyond their hardware or against Little's law; in no other block."""
+    """Rows that are marked so, are `impossible`, or `too_slow`; in no other block."""
+    why_implausible: tuple[tuple[str, str], ...]
+    """(id, reason) of each of these rows that is a configuration."""
     scores: tuple[ServingScore, ...]
     """What `blocks` and `by` count, in the table's order."""
     apart: tuple[ServingScore, ...]
@@ -186,7 +204,7 @@ def validate_serving(
     doubtful: list[ServingScore] = []
     derived: list[ServingScore] = []
     unpredicted: list[tuple[str, str]] = []
-    bases: Counter[str] = Counter()
+    bases, whys = Counter[str](), list[tuple[str, str]]()
     for run in runs:
         known = evidence(run)
         if known is None:
@@ -194,22 +212,27 @@ def validate_serving(
             continue
         bases[known.basis] += 1
         found = predict_serving(run, known)
+        why = run.implausible or too_slow(speeds_over(run, found))
+        if why:
+            whys.append((run.id, why))
+            by_id[run.id] = by_id[run.id]._replace(implausible=True)
         stated: list[tuple[ServingQuantity, float, bool]] = [(name, x, False) for name, x in measured_figures(run).items()]
-        rate = None if run.implausible else derived_throughput(run)
+        rate = None if why else derived_throughput(run)
         stated += [] if rate is None else [("throughput", rate, True)]
         for name, value, from_law in stated:
-            kept = derived if from_law else doubtful if run.implausible else scores
+            kept = derived if from_law else doubtful if why else scores
             figure = found[name]
             kept.append(ServingScore(
                 label=by_id[run.id], quantity=name, measured=value, predicted=figure.value, low=figure.low, high=figure.high,
                 basis=known.basis, derived=from_law))
+    labels = tuple(by_id.values())
     plain = [label for label in labels if not label.implausible]
     return ServingValidation(
         rows=len(labels), blocks=_blocks(scores, plain),
         by={group: {name: _blocks(scores, [label for label in plain if getattr(label, group) == name])
                     for name in dict.fromkeys(str(getattr(label, group)) for label in plain)} for group in GROUPS},
         derived=summarise_errors(derived, len(derived)),
-        implausible=_blocks(doubtful, [label for label in labels if label.implausible]),
+        implausible=_blocks(doubtful, [label for label in labels if label.implausible]), why_implausible=tuple(whys),
         scores=tuple(scores), apart=(*derived, *doubtful), skipped=tuple(skipped), unpredicted=tuple(unpredicted),
         assumptions=tuple(Counter(name for run in runs for name, _ in run.assumed).most_common()), bases=dict(bases),
     )  # fmt: skip

@@ -67,8 +67,8 @@ class ServingRun:
     ttft_s: float | None = None
     tpot_s: float | None = None
     tpot_kind: TpotKind = "between-tokens"
-    implausible: bool = False
-    """True where the table marks the row as beyond what its stated hardware can do."""
+    implausible: str = ""
+    """Why it is no run of its stated hardware and load: the table marks it so, or `impossible`; else empty."""
     assumed: tuple[tuple[str, float], ...] = ()
     """Each default that stands in for a blank column ("kv_dtype fp8"), with the factor by which it may be off."""
 
@@ -84,12 +84,22 @@ class HeldToRoofline(NamedTuple):
     """The figure, the limit, and the likely slip where it is above."""
 
 
-def breaks_littles_law(run: ServingRun) -> bool:
-    """True where requests/s x (TTFT + (output - 1) x TPOT) is far from the concurrency; False where a figure is missing."""
+def impossible(run: ServingRun) -> str:
+    """Why they cannot be figures of the stated hardware, Little's law or BEYOND times the roofline; empty where they can."""
+    best = max(held_to_roofline(run), key=lambda each: each.times)
+    return _against_littles_law(run) or best.told * (best.times > BEYOND)
+
+
+def _against_littles_law(run: ServingRun) -> str:
+    """requests/s x (TTFT + (output - 1) x TPOT) and the concurrency where they are far apart; empty where one is missing."""
     rate, stated = next(iter(_requests_per_s(run).values()), None), run.load.concurrency
     if stated is None or rate is None or run.ttft_s is None or run.tpot_s is None:
-        return False
-    return not stated / LITTLE <= rate * _latency_s(run) <= stated * LITTLE
+        return ""
+    seconds = _latency_s(run)
+    if stated / LITTLE <= rate * seconds <= stated * LITTLE:
+        return ""
+    return (f"{rate:.4g} requests/s that take {seconds:.3g} s each (TTFT and TPOT) are {rate * seconds:.3g} in flight, and"
+            f" concurrency {stated:g} (Little's law)")
 
 
 def contradiction(run: ServingRun) -> tuple[str, str] | None:
@@ -97,16 +107,14 @@ def contradiction(run: ServingRun) -> tuple[str, str] | None:
 
     Each rate says how many requests a second are done, by the mean lengths; latency says how many are then in flight.
     """
-    load, rates, seconds = run.load, _requests_per_s(run), _latency_s(run)
+    load, rates = run.load, _requests_per_s(run)
     first, *others = rates or [""]
     for other in others:
         if abs(rates[other] / rates[first] - 1.0) > APART:
             return other, (f"it makes {rates[other]:.4g} requests/s of {load.input_tokens:,.6g} + {load.output_tokens:,.6g}"
                            f" tokens, and {first} {rates[first]:.4g}")
-    if breaks_littles_law(run):
-        return "tpot_ms", (f"{rates[first]:.4g} requests/s that take {seconds:.3g} s each (TTFT and TPOT) are"
-                           f" {rates[first] * seconds:.3g} in flight, and concurrency {load.concurrency:g} (Little's law)")
-    return None
+    odd = _against_littles_law(run)
+    return ("tpot_ms", odd) if odd else None
 
 
 def _requests_per_s(run: ServingRun) -> dict[str, float]:
@@ -120,11 +128,6 @@ def _requests_per_s(run: ServingRun) -> dict[str, float]:
 def _latency_s(run: ServingRun) -> float:
     """Seconds from a request to its last token."""
     return (run.ttft_s or 0.0) + (run.load.output_tokens - 1.0) * (run.tpot_s or 0.0)
-
-
-def beyond_roofline(run: ServingRun) -> bool:
-    """True where a figure of the run is more than BEYOND times better than its stated hardware can do."""
-    return any(each.times > BEYOND for each in held_to_roofline(run))
 
 
 def above_roofline(run: ServingRun) -> HeldToRoofline | None:

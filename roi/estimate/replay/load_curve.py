@@ -29,8 +29,21 @@ DESCENT: Final = 3
 """Rungs down at a time while the SLO does not hold: half the rate."""
 LOWEST: Final = 0.01
 """Where not even this share of the saturated rate holds the SLO, no rate does."""
+REPLAYED: Final = 600
+"""Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
+(median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
+GENERATIONS: Final = 10
+"""Requests of a replay over those in flight, at least: it then fills in a tenth of its time and empties in another."""
+MOST: Final = 4000
+"""Requests of one replica's replay at most."""
 UNJUDGED: Final = 0.05
 """Share of requests that a 95th percentile leaves out, however slow they are, or refused."""
+
+
+def more_replayed(in_flight: float) -> int | None:
+    """Requests that a replica's replay takes where so many are in flight; None where REPLAYED are enough."""
+    wanted = in_flight * GENERATIONS
+    return int(min(wanted, MOST)) if wanted > REPLAYED else None
 
 
 @dataclass(frozen=True)

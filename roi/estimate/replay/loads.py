@@ -14,7 +14,7 @@ import numpy as np
 
 from roi.estimate.replay.disaggregated import replay_apart
 from roi.estimate.replay.engine import Server
-from roi.estimate.replay.load_curve import LoadCurve, Slo, saturated_rate
+from roi.estimate.replay.load_curve import REPLAYED, LoadCurve, Slo, more_replayed, saturated_rate
 from roi.estimate.replay.replica_plan import ReplicaPlan, at_speed
 from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
 from roi.estimate.replay.traffic import Lengths, bursty_arrivals, poisson_arrivals, spread_evenly
@@ -36,10 +36,6 @@ GOLDEN: Final = (5.0**0.5 - 1.0) / 2.0
 """The golden ratio less 1: its multiples, less their whole parts, fill 0 to 1 evenly in any number and in no order."""
 DEFAULT_BURST: Final = 1000
 """Requests of a saturated load that does not say how many: TTFT and TPOT are of so many at once."""
-REPLAYED: Final = 600
-"""Requests of a load curve's replay for each replica, as of a plan's."""
-MOST: Final = 4000
-"""Requests of a load curve's replay for each replica at most, where more than REPLAYED are in flight."""
 SLO: Final = Slo(2.0, 0.2)
 """Limits of a load that keeps an SLO and does not state it: MLPerf Inference, Llama-2-70B, Server (rules since v4.0)."""
 SEED: Final = 11
@@ -231,8 +227,8 @@ def _held(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: float,
         return LoadCurve(plan.requests(load.drawn(count), poisson_arrivals(count, SEED)), server)
 
     first = curve(REPLAYED)
-    flying = first.capacity(slo).in_flight * GENERATIONS
-    found = first if flying <= REPLAYED else curve(int(min(flying, MOST)))
+    more = more_replayed(first.capacity(slo).in_flight)
+    found = first if more is None else curve(more)
 
     def at(speed: float) -> OperatingFigures:
         held = found.capacity(slo, speed)

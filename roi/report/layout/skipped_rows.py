@@ -34,12 +34,14 @@ def place_of(row: SkippedRow) -> str:
 
 
 def reasons_told(title: str, reasons: Sequence[tuple[str, str]]) -> Iterable[Block]:
-    """The reasons without their values, each with its rows: all where they are few, else the first and some values.
+    """Their number, and the `reason_lines` of reasons, (where the row stands, why); nothing where there are none."""
+    if reasons:
+        yield Heading(f"{title}: {len(reasons)}")
+        yield Bullets(reason_lines(reasons))
 
-    `reasons` are (where the row stands, why).
-    """
-    if not reasons:
-        return
+
+def reason_lines(reasons: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """The reasons without their values, each with its rows: all where they are few, else the first and some values."""
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for place, reason in reasons:
         value = re.search(r": ('.*?'|\".*?\"); ", reason)
@@ -57,5 +59,4 @@ def reasons_told(title: str, reasons: Sequence[tuple[str, str]]) -> Iterable[Blo
         distinct = [value for value in dict.fromkeys(value for _, value in found) if value]
         shown = f"; {first_of([x[:60] for x in distinct], 3)}" if distinct else ""
         rows.append(f"{len(found)}: {why} (first: {found[0][0]}{shown})")
-    yield Heading(f"{title}: {len(reasons)}")
-    yield Bullets(tuple(rows))
+    return tuple(rows)

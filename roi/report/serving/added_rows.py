@@ -27,8 +27,7 @@ def added_blocks(found: AddedRows) -> Iterable[Block]:
     rows = sum(piece.rows for piece in found.pieces) + found.known
     unused = (f" Not used: {number_of(found.unused, 'row')} without a speed, or marked implausible." if found.unused else "")
     known = f" {found.known} of the rows are known already, by their figures, and count once." if found.known else ""
-    slow = "".join(f" Not kept: row {row.id!r}, at {row.speed:.2g} of the published speed: is it of one request, or of another"
-                   " unit?" for row in found.slow)
+    slow = "".join(f" Not kept: row {row.id!r}, {row.why}" for row in found.slow)
     replaced = (f" No longer counted: {number_of(found.replaced, 'row')} of a table of the same name, kept before, that"
                 " this one lacks; under another name it counts beside it." if found.replaced else "")
     against = ", ".join(dict.fromkeys(piece.model for piece in found.pieces if piece.contradicts))

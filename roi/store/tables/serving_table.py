@@ -16,9 +16,8 @@ from roi.estimate.accuracy.serving_run import (
     ServingSystem,
     TpotKind,
     above_roofline,
-    beyond_roofline,
-    breaks_littles_law,
     contradiction,
+    impossible,
 )
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
@@ -186,7 +185,7 @@ def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
         engine=ran.engine if ran else _family(engine, design),
         gpu=card_called(cells.get("gpu", "unstated")),
         model=ran.system.shape.id if ran else cells.get("model", "unstated"),
-        implausible=ran.implausible if ran else cells.get("implausible") == "true")
+        implausible=bool(ran.implausible) if ran else cells.get("implausible") == "true")
 
 
 def _family(engine: str, design: str) -> str:
@@ -243,7 +242,7 @@ def serving_run(row: ServingRow) -> ServingRun:
         requests_per_s=row.req_per_s, output_tokens_per_s=row.output_tok_per_s, total_tokens_per_s=row.total_tok_per_s,
         ttft_s=None if row.ttft_ms is None else row.ttft_ms / 1e3, tpot_s=None if row.tpot_ms is None else row.tpot_ms / 1e3,
         tpot_kind=row.tpot_kind, assumed=_assumed(row, shape, weight, kv))
-    return replace(run, implausible=row.implausible or breaks_littles_law(run) or beyond_roofline(run))
+    return replace(run, implausible="marked implausible" if row.implausible else impossible(run))
 
 
 def _check_mac(row: ServingRow) -> None:

@@ -12,13 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from roi.disk import GZIP
 from roi.errors import InputError
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import LONGEST_NAME, Document
 
 DAMAGED_ZIP: Final = zipfile.BadZipFile
-GZIP: Final = b"\x1f\x8b"
-"""First bytes of a gzip, whatever its name is."""
 MOST_NAMED: Final = 5
 """Tables of a database that a message names."""
 TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"

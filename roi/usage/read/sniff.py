@@ -19,9 +19,9 @@ from functools import cache
 from itertools import chain, islice
 from typing import BinaryIO, Final, Literal, cast
 
-from roi.disk import EXCEL, GivenTwice, parse_json, stream_of, unpacked
+from roi.disk import EXCEL, GZIP, SQLITE, GivenTwice, parse_json, stream_of, unpacked
 from roi.errors import InputError
-from roi.usage.read.archives import DAMAGED_ZIP, GZIP, message_documents, opened_member
+from roi.usage.read.archives import DAMAGED_ZIP, message_documents, opened_member
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import Document
 
@@ -44,7 +44,6 @@ WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """First bytes of Excel's files, the new and the old ones: a ZIP that is none by its name, and a compound file."""
 GLOB: Final = re.compile(r"[*?\[]")
 """What DuckDB would take for a pattern of several names; here a name means one file."""
-SQLITE: Final = b"SQLite format 3\x00"
 LONGEST_LINE: Final = 1 << 28
 """Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
 LONGEST_FIELD: Final = 1 << 30

@@ -106,7 +106,7 @@ def test_an_option_that_is_no_longer_tested_is_told_so_with_its_mean_npv(tmp_pat
 
 
 def test_a_flag_is_told_by_yes_and_no_also_where_one_side_has_none(tmp_path: Path) -> None:
-    """gpt-4o ends 51 days on: another API is live by then, unless its months are stated. Nobody says that staying is no choice."""
+    """gpt-4o ends 51 days on: another API is live by then where nobody states its months; staying is a choice."""
     left_out = file(tmp_path, "a.yaml", ("model: gpt-6-sol", "model: gpt-4o"))
     stated = file(tmp_path, "b.yaml", ("model: gpt-6-sol", "model: gpt-4o, may_stay: false"),
                   text=f"{TICKETS}timing: {{months_to_live: {{api: 2}}}}\n")

@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from roi.scenario.file import load_scenario
 from roi.scenario.meaning import ITEM, WORDS, Meaning, meaning_of
 from roi.scenario.quantity import Section
 
+AS_IT_COMES: Final = {"timing.months_to_live.api"}
+"""Fields that bring something else where they are left out than where their default is stated."""
 NO_MONEY: Final = {"draws", "seed"}
 """Numbers that are no facts."""
 SCORES: Final = "quality.scores."
@@ -30,13 +33,13 @@ STEP: Final = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Moves:
-    """Options' NPV against staying at two values of a field, the rest central."""
+    """Options' NPV against staying at two values of a field, or left out (None) and at two values, the rest central."""
 
-    at: tuple[float, float]
+    at: tuple[float | None, ...]
     ends: str
     """What the two values are, in words."""
-    npv_usd: Mapping[str, tuple[float | None, float | None]]
-    """NPV at the two values, USD, by the option's label, the one moved most first; None where it is not possible."""
+    npv_usd: Mapping[str, tuple[float | None, ...]]
+    """NPV at each of `at`, USD, by the option's label, the one moved most first; None where it is not possible."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +87,7 @@ def explain_field(
     else:
         most = scenario.workload.longest_prompt if meaning.path == "workload.shared_prefix_tokens" else np.inf
         try:
-            moves = _moves(meaning, file, overrides, fact, number, most, cache=cache)
+            moves = _moves(meaning, file, overrides, fact, number, most, stated=stated, cache=cache)
         except InputError as error:
             why = str(error)
     return FieldAnswer(meaning=meaning, inside=inside, scenario=title, value=value, stated=stated, fact=fact,
@@ -120,9 +123,10 @@ def _number(value: object, fact: Fact | None) -> float | None:
 
 
 def _moves(
-    meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact | None, number: float, most: float, *, cache: bool
+    meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact | None, number: float, most: float, *,
+    stated: bool, cache: bool,
 ) -> Moves:
-    """Two comparisons of central values, at the ends of the field, which is `most` at most."""
+    """Comparisons of central values at the two ends of the field, which is `most` at most; of some first as it is left out."""
     if fact is not None and fact.uncertain and fact.value == number:
         ends, said = fact.spread(), "its 5th and 95th percentile"
     else:
@@ -131,19 +135,20 @@ def _moves(
     ends = (round(ends[0]), round(ends[1])) if meaning.kind == WORDS[int] else (float(ends[0]), float(ends[1]))
     if ends[0] == ends[1]:
         raise InputError(f"{number:g} has no half and no double; change it with --set and compare again")
+    at = (None, *ends) if meaning.path in AS_IT_COMES and not stated else ends
     found = []
-    for end in ends:
+    for end in at:
         written = f"{meaning.path}={end!r}"
+        asked = overrides if end is None else (*overrides, written)
         try:
-            case = open_case(load_scenario(file, (*overrides, written, "draws=0")), cache=cache).case
+            case = open_case(load_scenario(file, (*asked, "draws=0")), cache=cache).case
         except InputError as error:
             raise InputError(f"not told, for --set {written} is refused here ({error})") from error
         found.append({o.label: o.npv_usd for o in compare(case).options if o.id != "stay"})
-    low, high = found
-    npv = {label: (low.get(label), high.get(label)) for label in dict.fromkeys((*low, *high))}
-    pull = {label: np.inf if a is None or b is None else abs(b - a) for label, (a, b) in npv.items()}
+    npv = {label: tuple(each.get(label) for each in found) for label in dict.fromkeys(chain(*found))}
+    pull = {label: np.inf if None in told else np.ptp([x for x in told if x is not None]) for label, told in npv.items()}
     order = sorted((label for label in npv if pull[label] >= LEAST_USD), key=lambda label: -round(pull[label], 0))
-    return Moves(at=(ends[0], ends[1]), ends=said, npv_usd={label: npv[label] for label in order})
+    return Moves(at=at, ends=said, npv_usd={label: npv[label] for label in order})
 
 
 def _ends(meaning: Meaning, number: float) -> tuple[tuple[float, float], str]:

@@ -80,8 +80,8 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
         for rule in ordered), align="llrrl")
     yield from (Paragraph(f"{_sentence(answer, rule)}.") for rule in answer.rules
                 if rule.name in WRITTEN and rule.holds and not redact)
-    if told := _not_asked(answer.comparison):
-        yield Paragraph(f"No rule asks this (roi compare): {'; '.join(told)}.")
+    if unasked := _not_asked(answer.comparison):
+        yield Paragraph(f"No rule asks this (roi compare): {'; '.join(unasked)}.")
 
 
 def _not_asked(c: Comparison) -> list[str]:

@@ -82,9 +82,7 @@ def diff_json(answer: DiffAnswer, *, redact: bool = False) -> str:
                      "groups_usd": {**_groups(answer, m), VERSION: m.version_usd}} for m in e.moved],
         "warnings": [] if redact else [*filter(None, [answer.two_tasks]), *answer.warnings],
     }
-    if redact:
-        body = _renamed(body, hiding(*_comparisons(answer)))
-    return json.dumps(body, indent=1, allow_nan=False)
+    return json.dumps(_renamed(body, hiding(*_comparisons(answer))) if redact else body, indent=1, allow_nan=False)
 
 
 def _side_json(side: Side, name: str) -> dict[str, Any]:
@@ -361,8 +359,7 @@ def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
     """From which value to which, of the fact that tells the cause; empty where none does, or where it is nobody's business."""
     a, b = (side.comparison.case.facts for side in (answer.a, answer.b))
     if cause.what == "there":
-        there = f"options.{cause.of}.kind" in b
-        return "new" if there else "gone"
+        return "new" if f"options.{cause.of}.kind" in b else "gone"
     e = answer.explained
     ends = WHICH if cause.what == "option" else LEADS
     told = [path for end in ends for path in cause.paths if path.endswith(end)] if cause.what else list(cause.paths)
@@ -374,7 +371,7 @@ def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
             return ""
         first, second = _pair(old, new)
         if path.endswith(CACHE):
-            first, second = (f"cache {'on' if text == 'True' else 'off'}" for text in (first, second))
+            first, second = (f"cache {'on' if text == 'yes' else 'off'}" for text in (first, second))
         if first and second and first != second:
             said.setdefault(_field(path), f"{first} -> {second}")
         if said and not rates:
@@ -386,6 +383,8 @@ def _pair(*facts: Fact | None) -> Sequence[str]:
     """Two short values, told apart; of a list with one price a tier the first; "none" where there is no such fact."""
     unit = next((f.unit for f in facts if f is not None), "")
     a, b = (None if f is None else f.value[0] if isinstance(f.value, tuple) and f.value else f.value for f in facts)
+    if bool in {type(a), type(b)}:  # a flag is there where it is not as goes without saying: beside it none is the other
+        return ["yes" if (x if x is not None else not (a or b)) else "no" for x in (a, b)]
     told: Sequence[str] = ["none" if x is None else quantity(x, unit) for x in (a, b)]
     if isinstance(a, int | float) and isinstance(b, int | float):
         told = told_apart(lambda x, more: quantity(x, unit, more), a, b)

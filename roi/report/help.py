@@ -90,10 +90,10 @@ def _here(a: FieldAnswer) -> str:
 def _table(moves: Moves, unit: str) -> list[Block]:
     """The options that the field moves most, the rest counted."""
     if not moves.npv_usd:
-        between = " and ".join(quantity(at, unit) for at in moves.at)
+        between = " and ".join(quantity(at, unit) for at in moves.at if at is not None)
         return [Paragraph(f"It moves no option's NPV between {between} ({moves.ends}).")]
     rows = [Row((label, *("-" if x is None else f"{x:,.0f}" for x in npv))) for label, npv in moves.npv_usd.items()]
-    heads = ("NPV against staying, USD", *(f"at\n{quantity(at, unit)}" for at in moves.at))
+    heads = ("NPV against staying, USD", *("left\nout" if at is None else f"at\n{quantity(at, unit)}" for at in moves.at))
     left = len(rows) - SHOWN
     not_there = " -: not possible there." if any(None in npv for npv in [*moves.npv_usd.values()][:SHOWN]) else ""
     more = f" {left} more option{' moves' if left == 1 else 's move'} less." if left > 0 else ""

@@ -267,7 +267,11 @@ def _set(data: dict[str, Any], override: str, over: list[str]) -> None:
     """Lay an override over the data, and its path after those in `over`; a mistake in one that it replaces is told too."""
     path, equals, text = override.partition("=")
     if path.strip() in over:
-        check_scenario(data)
+        try:
+            check_scenario(data)
+        except InputError as error:
+            if f"{path.strip()}: " in str(error):  # other fields may yet be laid over
+                raise
     over.append(path.strip())
     if not equals or not path.strip():
         form = re.sub(r":\s+", "=", override, count=1) if ": " in override and not equals else "path.to.field=value"
@@ -280,10 +284,8 @@ def _set(data: dict[str, Any], override: str, over: list[str]) -> None:
     for key in parents:
         at: Any = _place_in(place, key, override)
         here = place[at] if isinstance(place, list) else place.get(at)
-        if not isinstance(here, (dict, list)):
-            here = {} if here is None else {"value": here}
-        place[at] = here
-        place = here
+        place[at] = here if isinstance(here, (dict, list)) else {} if here is None else {"value": here}
+        place = place[at]
     place[_place_in(place, last, override)] = value
 
 

@@ -105,6 +105,17 @@ def test_an_option_that_is_no_longer_tested_is_told_so_with_its_mean_npv(tmp_pat
     assert "gpt-6-luna is tested now." in " ".join(ask("diff", few, tested).stdout.split())
 
 
+def test_a_flag_is_told_by_yes_and_no_also_where_one_side_has_none(tmp_path: Path) -> None:
+    """gpt-4o ends 51 days on: another API is live by then where nobody states its months; staying is a choice."""
+    left_out = file(tmp_path, "a.yaml", ("model: gpt-6-sol", "model: gpt-4o"))
+    stated = file(tmp_path, "b.yaml", ("model: gpt-6-sol", "model: gpt-4o, may_stay: false"),
+                  text=f"{TICKETS}timing: {{months_to_live: {{api: 2}}}}\n")
+    causes = json.loads(ask("diff", left_out, stated, "--format", "json").stdout)["causes"]
+    moved = {c["name"]: c["moved"] for c in causes}
+    assert moved["live by the end of today's model, another API model"] == "yes -> no"
+    assert moved["may stay (incumbent)"] == "yes -> no"
+
+
 def test_scores_that_lose_their_items_are_told_to_count_as_exact(tmp_path: Path) -> None:
     counted = file(tmp_path, "a.yaml", ("gpt-6-luna: 0.93", "gpt-6-luna: {value: 0.93, items: 300}"))
     exact = file(tmp_path, "b.yaml")

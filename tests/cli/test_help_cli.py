@@ -1,5 +1,6 @@
 """`roi help`: a command, or a field of the scenario."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,21 @@ def test_a_field_in_a_scenario_has_its_value_its_basis_and_what_it_moves(mine):
     assert row in spread
     assert "its 5th and 95th percentile" in spread
     assert high - low > 3 * low
+
+
+def test_months_that_are_left_out_are_told_beside_those_that_may_be_stated(mine):
+    """gpt-4o ends 51 days on: another API is live by then where nobody says when, and after two months where somebody does."""
+    asked = (mine, "--set", "incumbent.model=gpt-4o")
+    text = ask("help", "timing.months_to_live.api", *asked).stdout
+    assert "left at at NPV against staying, USD out 0.5 months 2 months" in " ".join(text.split())
+    row = next(line for line in text.splitlines() if line.startswith("gpt-6-luna "))
+    out, early, late = (float(cell.replace(",", "")) for cell in row.split()[1:])
+    body = json.loads(ask("compare", *asked, "--set", "draws=0", "--format", "json").stdout)
+    luna = next(o for o in body["options"] if o["label"] == "gpt-6-luna")
+    assert out == pytest.approx(luna["npv_usd"], abs=0.5)
+    assert early > out > late
+    stated = ask("help", "timing.months_to_live.api", *asked, "--set", "timing.months_to_live.api=1").stdout
+    assert " at at NPV against staying, USD 0.5 months 2 months" in " ".join(stated.split())
 
 
 def test_a_field_that_is_no_number_says_so(mine):

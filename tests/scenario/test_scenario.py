@@ -373,7 +373,8 @@ def test_a_mistake_in_an_override_that_another_replaces_is_told() -> None:
     """--draws 256 beside --set draws=3.5."""
     with pytest.raises(InputError, match=r"draws: 3\.5 is not usable; it should be a whole number"):
         load_scenario(None, ("draws=3.5", "draws=256"))
-    assert load_scenario(None, ("draws=64", "draws=256")).draws == 256
+    owed = ("committed_until=2029-11-24", "committed_until=2028-11-24", "committed_usd_per_month=9")  # no whole block between
+    assert load_scenario(None, ("draws=64", "draws=256", *(f"incumbent.{each}" for each in owed))).draws == 256
 
 
 def test_a_busiest_minute_below_the_busiest_hour_is_refused() -> None:

@@ -90,8 +90,7 @@ class People(Section):
     """Engineers: hours and what an hour costs."""
 
     usd_per_hour: Annotated[Positive, unit("USD/hour")] = spread(100.0, 70.0, 150.0, "USD 150k to 250k a year, fully loaded")
-    """Fully loaded cost of an engineer hour. Hours of people who are paid anyway, which cost no cash, are
-    people.existing_hours_per_month."""
+    """Fully loaded cost of an engineer hour; hours that are paid anyway are people.existing_hours_per_month."""
     wage_growth_per_year: PerYear = 0.03
     """Wage inflation, effective annual."""
     setup_hours: SetupHours = SetupHours()

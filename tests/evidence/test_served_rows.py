@@ -7,15 +7,17 @@ from datetime import date
 import numpy as np
 import pytest
 from asked import ask
-from tables_support import SERVING, TRAINING, write_table
+from tables_support import SERVING, TRAINING, read_serving, write_table
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, find_engine, load_serving_efficiencies
 from roi.catalog.models.shapes import find_model
+from roi.estimate.accuracy.serving_errors import predict_serving
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import known_runs
 from roi.evidence.own_speed import PlanSpeed, half_of, own_speed
 from roi.evidence.served_rows import ServedRow, ServedRows, find_served_rows, row_speeds, rows_speed
+from roi.evidence.serving_speed import serving_evidence
 from roi.resolution.plan_capacity import ServingPlan, plan_evidence
 
 H100 = "H100-80GB-SXM"
@@ -313,6 +315,24 @@ def test_a_row_far_slower_than_anybody_published_is_not_kept(tmp_path):
     assert "Not kept: row 'one', at 0.0" in " ".join(done.stdout.split())
     assert [row.id for row in find_served_rows([tmp_path])[0][0].rows] == ["all"]
     assert "or at least 0.04 of the published one" in add(tmp_path, {"output_tok_per_s": "3"}).stderr
+
+
+@pytest.mark.parametrize(("shares", "told"), [
+    ((1.0, 1.05, 1.1, 1.2, 1.25, 1.3), "rise with load, from 1.00 of the published speed with 2 in flight to 1.30 with 64:"),
+    ((1.3, 1.2, 1.25, 1.1, 1.05, 1.0), "fall with load, from 1.30 of the published speed with 2 in flight to 1.00 with 64:"),
+    ((1.0, 1.01, 1.02, 1.03, 1.04, 1.05), ""),  # less than the 11% that loads lie apart
+    ((1.0, 1.3, 1.05, 0.9, 1.25, 1.2), ""),  # ranks 2, 6, 3, 1, 5, 4 of 1 to 6: rho = 1 - 6 x 30 / 210 = 0.14
+    ((1.0, 1.1, 1.2, 1.3), ""),  # any order of four comes by chance once in 24
+])
+def test_a_trend_with_load_that_one_factor_hides_is_told(tmp_path, shares, told):
+    loads = [str(2**k) for k in range(1, len(shares) + 1)]
+    runs = read_serving(tmp_path / "p.csv", *({"concurrency": load} for load in loads)).runs
+    rates = [share * predict_serving(run, serving_evidence(run))["throughput"].value
+             for share, run in zip(shares, runs, strict=True)]
+    changes = ({"concurrency": load, "output_tok_per_s": str(rate)} for load, rate in zip(loads, rates, strict=True))
+    done = ask("calibrate", "--add", write_table(tmp_path / "own.csv", SERVING, *changes), "--profiles", tmp_path)
+    assert ("with load" in done.stdout) == bool(told), done.output
+    assert told in " ".join(done.stdout.split())
 
 
 def test_a_table_added_again_elsewhere_takes_the_place_of_its_rows_and_says_what_it_lacks(tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from fit_serving_efficiencies import misses_of, read_works, spreads_from
 from left_out import read_tables, validate_without_model
-from serving_left_in import left_in, loads_of
+from serving_left_in import left_in, loads_of, rows_left_in
 from serving_spreads import JUDGED_ROWS, TOO_FEW, WITHIN, held
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, Kind, Level, load_serving_efficiencies
@@ -46,16 +46,19 @@ def keep(tables: Sequence[Path], folder: Path) -> None:
     misses = misses_of(works)
     plain = validate_serving(rows.runs, rows.labels, rows.skipped, serving_evidence)
     left = validate_without_model(rows, works, misses)
-    own = left_in_blocks(left_in(loads_of(misses)))
+    loads = loads_of(misses)
+    own, few = left_in_blocks(left_in(loads)), left_in_blocks(rows_left_in(loads))
     bodies: dict[str, Answer] = {SERVING: {**json.loads(serving_validation_json(plain)), "subsets": subsets(rows, plain),
                                            "engines": engines(),
                                            "new_source": load_serving_efficiencies().new_source, "widths": widths(plain)},
                                  LEFT_OUT: {**left.json(), "subsets": subsets(rows, left.every),
                                             "widths": widths(left.counted),
                                             "held": [each._asdict() for each in held(spreads_from(misses))],
-                                            "profile_left_in": {name: asdict(block) for name, block in own.items()}}}
+                                            "profile_left_in": {name: asdict(block) for name, block in own.items()},
+                                            "rows_left_in": {name: asdict(block) for name, block in few.items()}}}
     for name, body in bodies.items():
-        kept = {key: value for key, value in body.items() if key not in ("made_of", "predictions", "skipped", "not_predicted")}
+        kept = {key: value for key, value in body.items() if key not in (
+            "made_of", "predictions", "skipped", "not_predicted", "why_implausible")}
         kept["skipped"] = sorted({entry["reason"] for entry in body["skipped"]})
         kept["bases"] = {}
         (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -195,7 +198,9 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         " its other loads are predicted, all rows of its publisher left out of the fits and of the half widths: a user's own"
         " servers are such a source. Most cards then have no row of their engine left. Closed loops, static batches and"
         " bursts."), "",
-        *left_in_lines(left["profile_left_in"])]
+        *left_in_lines(left["profile_left_in"]), "", (
+        "The same of a few rows of one model, drawn of those of a source on a card with an engine, as `calibrate --add` takes"
+        " them: what they have in common is the model."), "", *left_in_lines(left["rows_left_in"])]
     out += ["", *_beside(plain, left, peers)]
     out += ["", "Rows left out:", "", *(f"- {reason}" for reason in plain["skipped"])]
     return out

@@ -5,7 +5,8 @@
 Prints what 90% of the rows need beside SHARED of roi/evidence/own_speed.py, and the interval score of it and its neighbours.
 Every row's prior is its prediction with all of its publisher left out, of the fits and of the half widths: a profile's source
 is one that no fit has seen. A profile is one load of a plan, or four at the eighths of their size. Open loops, and rows with
-adapters at run time or an SLO, are in no fit and not here. Then the same of two sources of one plan, by how far they lie apart.
+adapters at run time or an SLO, are in no fit and not here. Then the same of two sources of one plan, by how far they lie apart,
+and of a few rows of one model as `calibrate --add` takes them.
 """
 
 import sys
@@ -28,6 +29,10 @@ from roi.evidence.own_speed import PlanSpeed
 
 EACH: Final = 12
 """Rows that one profile predicts, at most, of those that share as much with it: every so-many-th."""
+TABLES: Final = (1, 2, 3, 6)
+"""Rows of a table of one's own."""
+DRAWN: Final = 6
+"""Tables that are drawn of so many of a group's rows."""
 APART: Final = {"up to 10% apart": 0.1, "10 to 20%": 0.2, "20 to 40%": 0.4, "more than 40%": np.inf}
 """How far two sources lie apart, at most, in logarithms."""
 
@@ -116,6 +121,21 @@ def two_left_in(loads: Sequence[Load]) -> list[LeftIn]:
     return found
 
 
+def rows_left_in(loads: Sequence[Load]) -> list[LeftIn]:
+    """Rows of a source, a model, a card and an engine, predicted from a few others of them, each by itself as in a table."""
+    groups: dict[tuple[str, str, str, str, bool], list[Load]] = defaultdict(list)
+    for one in loads:
+        groups[one.run.source, one.run.system.shape.id, one.run.system.gpu.id, one.run.engine, one.run.recent].append(one)
+    draw, found = np.random.default_rng(7), list[LeftIn]()
+    for count in TABLES:
+        for group in (each for each in groups.values() if len(each) > count):
+            for _ in range(DRAWN):
+                order = [group[k] for k in draw.permutation(len(group))]
+                known = [PlanSpeed("table", one.run.system.shape.id, one.plan, *one[1:]) for one in order[:count]]
+                found += [_row(one, known, f"{count} of its rows") for one in order[count : count + EACH]]
+    return found
+
+
 def _row(one: Load, known: Sequence[PlanSpeed], near: str) -> LeftIn:
     ends = float(np.exp(-one.half)), float(np.exp(one.half))
     after = own_speed.own_speed(ends, known, one.run.system.shape.id, one.plan)
@@ -143,6 +163,8 @@ def main() -> None:
     print_left_in(lambda: left_in(loads), own_speed)
     print("two sources of one plan")
     print_blocks(two_left_in(loads))
+    print("a few rows of one model")
+    print_blocks(rows_left_in(loads))
 
 
 if __name__ == "__main__":

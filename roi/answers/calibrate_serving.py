@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from roi import __version__
 from roi.answers.opening import open_runs
@@ -23,10 +25,26 @@ from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import SLOWEST, predict_serving, speeds_over, too_slow
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline, times_of_roofline
 from roi.estimate.serving.weight_formats import WEIGHT_FORMATS, runs_format
+from roi.evidence.own_speed import OF_LOAD
 from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_once, rows_speed, served_text
 from roi.evidence.serving_speed import engine_row, serving_evidence
 from roi.store.profiles.places import user_folder
 from roi.store.tables.serving_table import ServingTable
+
+CLEAR: Final = 1.96
+"""Spearman's rho times the root of rows less one from which speed follows load: independent ones are beyond in 5% (normal)."""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How the speed over the published one follows the requests in flight of a replica."""
+
+    fewest: float
+    """Requests in flight."""
+    speed_fewest: float
+    """Speed over the published one with so many, geometric mean of such rows."""
+    most: float
+    speed_most: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,8 @@ class Piece:
     """True where the rows lie outside of what was known, or leave its interval wider."""
     apart: str
     """The lowest and the highest that tables say, where they contradict each other; else empty."""
+    trend: Trend | None
+    """None where its rows show none."""
 
 
 class SlowRow(NamedTuple):
@@ -106,7 +126,8 @@ def add_served_rows(
     kept = open_runs(profiles, tell).rows
     files = [file for file in kept if file.table not in names]
     pieces, written, known = [], [], 0
-    for path, rows in zip(tables, said, strict=True):
+    for (path, table), rows in zip(opened, said, strict=True):
+        flying = {run.id: run.load.concurrency / run.system.replicas for run in table.runs if run.load.concurrency}
         text = served_text(rows, day, __version__, path.stem)
         file = ServedRows.model_validate_json(text)
         new = rows_once([*files, file])[-1]
@@ -119,7 +140,8 @@ def add_served_rows(
             last, before = found.found.pieces[-1], (found.found.before, *((p.low, p.high) for p in found.found.pieces))[-2]
             pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, gpus=plan[0], weight_dtype=plan[1],
                                 rows=len(mine), centre=found.found.centre, before=before, after=(last.low, last.high),
-                                contradicts=last.contradicts, apart=found.found.apart))
+                                contradicts=last.contradicts, apart=found.found.apart,
+                                trend=_trend([(flying[row.id], row.speed) for row in mine if row.id in flying])))
         files.append(file)
         name = f"{path.stem}{SUFFIX}"
         replace_in_folder(folder, {name: text}, "profiles")
@@ -130,6 +152,22 @@ def add_served_rows(
     replaced = sum(len(rows) for file, rows in zip(had, rows_once(had), strict=True) if file in kept)
     return AddedRows(written=tuple(written), pieces=tuple(pieces), skipped=skipped, slow=slow, unused=unused, known=known,
                      replaced=replaced, unplanned=_unplanned(pieces))
+
+
+def _trend(rows: Sequence[tuple[float, float]]) -> Trend | None:
+    """How speed follows the requests in flight, of rows of both; None where ranks do not, or its ends lie as near as loads do.
+
+    Of independent ranks rho has the variance 1 / (n - 1) (Kendall and Gibbons, Rank correlation methods, 1990).
+    """
+    if len({load for load, _ in rows}) < 2:
+        return None
+    (fewest, _), (most, _) = min(rows), max(rows)
+    ends = [float(np.exp(np.mean([np.log(speed) for load, speed in rows if load == end]))) for end in (fewest, most)]
+    change = float(np.log(ends[1] / ends[0]))
+    ranks = [np.sign(np.subtract.outer(x, x)).sum(axis=1) for x in map(np.array, zip(*rows, strict=True))]
+    if abs(change) <= OF_LOAD or np.sign(change) * np.corrcoef(*ranks)[0, 1] * (len(rows) - 1) ** 0.5 <= CLEAR:
+        return None
+    return Trend(fewest, ends[0], most, ends[1])
 
 
 def _unplanned(pieces: Sequence[Piece]) -> tuple[str, ...]:

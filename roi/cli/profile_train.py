@@ -63,15 +63,19 @@ def train(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters trains.
     """
-    from roi.answers.opening import open_lengths
     from roi.catalog.models.configs import context_tokens
     from roi.estimate.training.plan import TrainingPlan
+    from roi.profiling.board import no_driver
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.train.refused import check_options, closed_form
 
     if packing and lengths is None:
         raise InputError("--packing: packs examples of real lengths; which? --lengths FILE")
-    examples = () if lengths is None else open_lengths(lengths, "--lengths")
+    examples: tuple[int, ...] = ()
+    if lengths is not None:
+        from roi.answers.opening import open_lengths  # which a run without lengths would wait for
+
+        examples = open_lengths(lengths, "--lengths")
     chosen = choose_model_to_build(model, weights, device or "cpu", layers, shrink)
     longest = (min(max(examples), context_tokens(chosen.config) or max(examples)),) if examples else ()
     loop: Trainer = trainer or ("hf" if gpus == 1 else "plain")
@@ -88,8 +92,10 @@ def train(
                 **fields,
             ), rows
 
-    first, _ = planned(device)
-    check_options(first, closed_form(chosen, first), seq or (1,), device, compiled=compiled, lengths=bool(examples))
+    sure = device or ("cpu" if no_driver() else None)
+    first, _ = planned(sure)
+    with as_options(click.get_current_context()):
+        check_options(first, closed_form(chosen, first), seq or (1,), sure, compiled=compiled, lengths=bool(examples))
 
     from roi.evidence.training_speed import best_product
     from roi.profiling.session import open_session, pick_device  # after the checks: torch takes seconds to import

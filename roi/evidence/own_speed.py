@@ -15,15 +15,26 @@ from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
 from roi.estimate.step.calibration import Piece, steps_told
-from roi.numerics.conditional import WIDER, averaged, conditional
+from roi.numerics.conditional import FREEDOM, WIDER, averaged, conditional
+from roi.numerics.spreads import student
 
-SHARED: Final = {"card": 0.3, "model": 0.35, "plan": 0.1}
-"""Share of the variance of log(measured / published speed), without that of a new source, that two loads on one card and
-engine have in common: by being that (the board); by the same model; by its same format and GPUs. What is left, 0.25, is of
-the load itself. Where one load, or four of a plan, stand for a profile and predict others of the source on its card, their
-publisher left out of all fits (lab/serving_left_in.py), the interval score is 3% less than with 0.2, 0.25 and 0.2, and 91% of
-9,557 loads lie inside (docs/accuracy.md), so that no factor is taken. What a new source adds (its software and options:
-`new_source` of the catalog), all of one's own loads have in common."""
+OF_LOAD: Final = 0.11
+"""Scale of log(measured / published speed) over loads of one plan on one server.
+
+Steps of one request and of a hundred wait for different things, of which a fit of other servers has no two quite right; where
+more is published of a card they lie no closer. 3,076 loads of 170 plans deviate by 0.11 from their plan's mean (pooled; 0.07 to
+0.14 by source; 0.11, 0.16, 0.09 and 0.12 where half the published interval is below 0.42, 0.5, 0.7 and above), their publisher
+left out of all fits. Where it was a share of the published interval, one row of a model left 85% of its others inside, 81%
+where that is below 2.3 from end to end; now it leaves 91 and 90%, and two, three and six rows 93, 92 and 93%
+(lab/serving_left_in.py).
+"""
+SHARED: Final = {"card": 0.4, "model": 0.45, "plan": 0.15}
+"""Share of the variance of log(measured / published speed), without that of a load (OF_LOAD) and that of a new source, that two
+loads on one card and engine have in common: by being that (the board); by the same model; by its same format and GPUs. Where
+one load, or four of a plan, stand for a profile and predict others of the source on its card, their publisher left out of all
+fits (lab/serving_left_in.py), neighbours score within 1.5%, and 94% of 9,557 loads lie inside (docs/accuracy.md), so that no
+factor is taken. What a new source adds (its software and options: `new_source` of the catalog), all of one's own loads
+share."""
 _Plan = tuple[str, tuple[float, str] | None]
 """A model, GPUs and weight format."""
 NOBODY_SAYS: Final = (0.0, "")
@@ -97,22 +108,24 @@ def own_speed(
 
     Loads of one plan, of whatever source, are one measurement, their mean: repeats say nothing of other plans. Sources that
     differ on it have a variance of their own (`averaged`), which more loads do not take away. Of two sources of one plan, each
-    on a card of its own for want of others, 816 rows of 13 pairs lie 92% inside (89% without it), and of those whose sources
-    are more than 40% apart 84% of 50 (66%); without the FREEDOM of `averaged` ends are 1.73 apart, not 1.55, and the interval
-    score is a seventh worse (lab/serving_left_in.py).
+    on a card of its own for want of others, 816 rows of 13 pairs lie 95% inside (93% without it), and of those whose sources
+    are more than 40% apart 65% of 26 (31%); without the FREEDOM of `averaged` ends are 1.73 apart, not 1.61, and the interval
+    score is 7% worse (lab/serving_left_in.py).
     """
     half, pieces, centre, width = half_of(published), [], 0.0, 0.0
     new = min(float(np.log(load_serving_efficiencies().new_source)) / half, 1.0) ** 2
+    own = min(OF_LOAD * student(FREEDOM) / half, 1.0) ** 2
     sources = tuple(dict.fromkeys(one.source for one in measured))
     for number, source in enumerate(sources, start=1):
         known = [one for one in measured if one.source in sources[:number]]
         every = [(one.model, one.plan) for one in known]
         # each in widths of its own published interval, which is narrower where more is published
         means = averaged(every, [one.source for one in known], np.array([one.log_speed / one.half * half for one in known]),
-                         np.array([float(one.loads) for one in known]), (1.0 - new) * (1.0 - sum(SHARED.values())), half)
+                         np.array([float(one.loads) for one in known]), own, half)
         step = -(-len(means.firsts) // MOST)
         plans = [every[first] for first in means.firsts[::step]]
-        among, asked = (new + (1.0 - new) * _in_common(plans, to) for to in (plans, [(model, plan or NOBODY_SAYS)]))
+        among, asked = ((1.0 - own) * (new + (1.0 - new) * _in_common(plans, to))
+                        for to in (plans, [(model, plan or NOBODY_SAYS)]))
         after = conditional(half, means.means[::step], among + means.shared[::step, ::step], means.noise[::step], asked[:, 0],
                             means.between)
         contradicts, centre, width = after.contradicts or 0.0 < width * WIDER < after.half, after.shift, after.half

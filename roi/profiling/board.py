@@ -4,11 +4,13 @@ A lost board, a slice of one (MIG) and a driver that does not match are no crash
 """
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -202,6 +204,15 @@ def open_board(uuid: str) -> Board:
             continue
         return Board(nvml, handle, _BEFORE_TORCH.get(plain), sliced=prefix == "MIG-")
     raise RoiError(f"NVML lists no GPU {plain}")
+
+
+def no_driver(devices: Path = Path("/dev")) -> bool:
+    """True where torch will surely see no GPU, which is known before it is imported: a Mac, or no driver has a file there.
+
+    They are NVIDIA's (of Jetsons nvhost and nvmap), AMD's (kfd) and Windows' in WSL (dxg); on Windows itself nobody knows.
+    """
+    there = any(any(devices.glob(name)) for name in ("nvidia*", "nvhost*", "nvmap", "kfd", "dxg"))
+    return sys.platform == "darwin" or (sys.platform == "linux" and not there)
 
 
 def look_before_torch() -> None:

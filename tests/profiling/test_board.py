@@ -1,6 +1,7 @@
 """A GPU through NVML, in every scene of a simulated board: what it says, whose processes run there, its power and clocks."""
 
 import os
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from fake_card.nvml import TOTAL, UUID, nvml_scene
 from roi.errors import InputError, RoiError
 from roi.profiling import board as board_module
 from roi.profiling import session as session_module
-from roi.profiling.board import NO_DRAW, Board, PowerMeter, look_before_torch, open_board
+from roi.profiling.board import NO_DRAW, Board, PowerMeter, look_before_torch, no_driver, open_board
 from roi.profiling.session import claim_board, pick_device, read_environment, unusable_gpu
 
 UNKNOWN = "power, process memory and other users of the GPU are not known"
@@ -158,7 +159,9 @@ def test_errors_of_memory_are_said(monkeypatch):
 
 def test_a_gpu_that_torch_cannot_use_is_said_and_the_cpu_is_no_silent_answer(monkeypatch, tmp_path):
     assert unusable_gpu(tmp_path) is None
+    assert no_driver(tmp_path) == (sys.platform != "win32")
     (tmp_path / "nvidia0").write_text("")
+    assert no_driver(tmp_path) == (sys.platform == "darwin")
     monkeypatch.setattr(session_module.torch.version, "cuda", None)
     assert unusable_gpu(tmp_path).endswith("is built for the CPU")
     monkeypatch.setattr(session_module.torch.version, "cuda", "13.0")

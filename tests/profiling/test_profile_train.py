@@ -796,6 +796,17 @@ def test_real_weights_come_from_a_folder(tmp_path):
     assert "hidden_size 64, but llama-3.1-8b has 4096" in wrong.stderr
 
 
+def test_what_no_cpu_runs_is_refused_before_torch_is_imported():
+    """Which takes seconds; where no driver has a file, nobody need say that there is no GPU."""
+    code = ("import sys; from click.testing import CliRunner; from roi.cli import main; from roi.profiling import board\n"
+            "board.no_driver = lambda: True\n"
+            "for words in (('--rank', '100000'), ('--attention', 'flash'), ('--kernels', 'liger')):\n"
+            "    found = CliRunner().invoke(main, ['profile', 'train', *words])\n"
+            "    print(found.exit_code, found.stderr.startswith(f'roi: {words[0]}'), 'torch' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["2 True False"] * 3
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (("--device", "tpu"), "--device: 'tpu' is not one of cuda, cpu"),
     (("--device", "cpu", "--budget", "soon"), "a time above 0 such as 90s, 2m or 0.5h"),

@@ -66,6 +66,8 @@ def test_a_table_of_runs_with_a_column_of_scores_is_no_evaluation(tmp_path):
     ("a", "the unknown column 'a'; `roi schema"),
     ("micro_batches", "the unknown column 'micro_batches'; nearest: micro_batch;"),
     ("batch_size", "the unknown column 'batch_size'; nearest: micro_batch;"),
+    ("packing", "the unknown column 'packing'; nearest: packed; `roi schema"),
+    ("precision", "the unknown column 'precision'; `roi schema"),  # of serving: weight_dtype
 ])
 def test_an_unknown_column_has_a_nearest_one_where_one_is_alike(tmp_path, column, told):
     with pytest.raises(InputError) as error:

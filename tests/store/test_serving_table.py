@@ -186,7 +186,9 @@ def test_figures_against_littles_law_stand_apart():
 @pytest.mark.parametrize(("base", "told"), [
     ({name: SERVING[name] for name in SERVING if name != "gpu"}, r"has no column 'gpu'"),
     ({name: SERVING[name] for name in SERVING if not name.endswith("per_s")}, "has nothing to compare; one of the columns"),
-    ({**SERVING, "input_tokens": "5"}, "has the unknown column 'input_tokens'"),
+    ({**SERVING, "input_tokens": "5"}, "has the unknown column 'input_tokens'; nearest: isl;"),
+    ({**SERVING, "params_b": "8", "n_gpus": "1", "precision": "fp8", "engine_version": "0.9", "scenario": "closed"},
+     "nearest: model, tp, weight_dtype, design, load; .*docs/tables.md says what each holds"),
 ])
 def test_columns_that_make_no_serving_table_are_an_error(tmp_path, base, told):
     with pytest.raises(InputError, match=told):

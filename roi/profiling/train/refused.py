@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError
+from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.plan import UNRUN, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.targets import resolve_targets
@@ -46,8 +47,10 @@ def check_options(plan: TrainingPlan, model: ModelToBuild, rows: Sequence[int], 
     context = context_tokens(model.config)
     if context is not None and max(rows) > context:
         raise InputError(f"--seq: {max(rows):,} tokens is not usable; {model.name} takes at most {context:,}")
-    if model.shape is not None and (refused := refusal(model.shape, plan)):
-        raise InputError(refused)
+    if model.shape is not None:
+        if refused := refusal(model.shape, plan):
+            raise InputError(refused)
+        check_rank(model.shape, plan)
 
 
 def _check_attention(plan: TrainingPlan, *, cpu: bool) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from roi.answers.calibrate_serving import AddedRows, Piece
+from roi.answers.calibrate_serving import AddedRows, Piece, Trend
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.skipped_rows import skipped_json, skipped_told
 from roi.report.layout.wording import number_of
@@ -36,15 +36,23 @@ def added_blocks(found: AddedRows) -> Iterable[Block]:
                  " is serving.capacities of a scenario." if found.unplanned else "")
     apart = "".join(f" Tables contradict each other on {piece.model}, {piece.gpu}: {piece.apart} of the published speed."
                     for piece in found.pieces if piece.apart)
+    trends = "".join(_trend(piece.model, piece.trend) for piece in found.pieces if piece.trend is not None)
     return (
         Title(f"Serving speed: {number_of(rows, 'row')} kept in {', '.join(path.name for path in found.written)}"),
         *([Table(HEADS, tuple(map(_piece, found.pieces)))] if found.pieces else []),
         Paragraph("Speed and its interval are over the published estimate. The more a plan has in common with them, the"
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
                   " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
-                  f" validate leaves them out.{unplanned}{contradicted}{apart}{known}{replaced}{slow}{unused}"),
+                  f" validate leaves them out.{unplanned}{contradicted}{apart}{trends}{known}{replaced}{slow}{unused}"),
         *skipped_told("Rows left out", found.skipped),
     )  # fmt: skip
+
+
+def _trend(model: str, trend: Trend) -> str:
+    way = "rise" if trend.speed_most > trend.speed_fewest else "fall"
+    return (f" Rows of {model} {way} with load, from {trend.speed_fewest:.2f} of the published speed with {trend.fewest:,g} in"
+            f" flight to {trend.speed_most:.2f} with {trend.most:,g}: one factor for all hides that. `roi profile serve`"
+            " measures what each request in flight adds.")
 
 
 def _piece(piece: Piece) -> Row:

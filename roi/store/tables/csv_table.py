@@ -25,6 +25,12 @@ MOST_NAMED: Final = 5
 NO_TABLES: Final = (".yaml", ".yml", ".json")
 ALIKE: Final = 0.45
 """How alike a column and an unknown one are at least, so that "a" is not taken for "rank"."""
+MEANT: Final = {
+    "params_b": "model", "precision": "weight_dtype", "n_gpus": "tp", "engine_version": "design", "scenario": "load",
+    "lora": "adapters", "input_tokens": "isl", "output_tokens": "osl", "source_date": "date", "packing": "packed",
+    "framework": "trainer",
+}  # fmt: skip
+"""Other names of columns, which no spelling is like, as collected tables have them: the column that holds it."""
 TOLD: Final = re.compile(r"(?i)\W?sep=.\W*")
 """The first line that Excel writes, "sep=;", which is no row."""
 
@@ -58,10 +64,11 @@ class CsvTable(NamedTuple):
             if len(unknown) + 1 >= len(self.columns):  # a model is named in records and results too
                 refuse_other("TABLE: ", self.path, "table of runs")
             told = first_of([repr(each[:80]) for each in unknown], MOST_NAMED)
-            near = dict.fromkeys(like for each in unknown[:MOST_NAMED] for like in nearest(each, names, 1, ALIKE))
+            near = dict.fromkeys(like for each in unknown[:MOST_NAMED] for like in (
+                [MEANT[each]] if MEANT.get(each) in names else nearest(each, names, 1, ALIKE)))
             raise InputError(f"TABLE: {self.path} has the unknown column{'s' * (len(unknown) > 1)} {told}"
                              f"{'; nearest: ' * bool(near)}{', '.join(near)}; `roi schema --of training-table` and `--of"
-                             " serving-table` list them all")
+                             " serving-table` list them all, docs/tables.md says what each holds")
         missing = [name for name in needed if name not in self.columns]
         if missing:
             others = f" (and {', '.join(missing[1:])})" if missing[1:] else ""

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.finance import present_value
-from roi.economics.inputs import Array, Number, Option, Plan, Shared, path_of
+from roi.economics.inputs import Array, Number, Option, OwnCost, Plan, Shared, path_of
 from roi.economics.lines.api_request import long_share, only_long
 from roi.economics.lines.line import Totals, any_positive
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import Costs, cost_lines
-from roi.economics.lines.shared_fleet import fleet_load
+from roi.economics.lines.people import setup_hours_paid
+from roi.economics.lines.shared_fleet import fleet_load, hours_paid
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
 
@@ -220,22 +221,50 @@ def once_moved(shared: Shared, options: Mapping[str, Option], to: str) -> tuple[
     spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
     found = {id: replace(o, months_to_live=np.maximum(o.months_to_live, used.months_to_live), todays_end=used.life_first,
                          todays_life=used.life_every, is_successor=False) for id, o in options.items()}
+    if any_positive(shared.existing_hours):
+        found = {id: _paying(o, hours_taken(shared, used, o)) for id, o in found.items()}
     found["stay"] = replace(used, id="stay", kind="stay", months_to_live=0.0, months_in_parallel=0.0, costs=spent)
     factor = shared.price_factor if used.same_model else 1.0
     return replace(shared, commitment_usd=0.0, price_factor=factor, may_stay=True), found
 
 
 def once_left(shared: Shared, options: Mapping[str, Option], to: str, id: str) -> tuple[Shared, dict[str, Option]]:
-    """The values and options with the API `to` live, and nothing paid for that, when `id` leaves today's model; bar aside.
+    """The values and options with the first move `to` live, and nothing paid for it, when `id` leaves today's model; bar aside.
 
-    So much that saves is no longer `id`'s once `to` is in use (docs/economics.md, 8.7).
+    So much that saves is no longer `id`'s once `to` is in use, and the hours that it takes of people who are paid anyway are
+    not `id`'s either (docs/economics.md, 8.7).
     """
-    used = options[to]
+    used, taken = options[to], hours_taken(shared, options[to], options[id])
     live = np.maximum(options[id].months_kept, used.months_to_live)
     spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
     found = replace(used, months_to_live=live, months_in_parallel=0.0, costs=spent, setup_hours=0.0, evaluation_usd=0.0,
                     evaluation_labels=0.0, is_successor=False)
-    return replace(shared, quality_bar=0.0), {**options, to: found}
+    return replace(shared, quality_bar=0.0), {**options, to: _paying(found, -taken)}
+
+
+def hours_taken(shared: Shared, first: Option, option: Option) -> Number:
+    """USD of the hours of people who are paid anyway that the `first` move takes and the `option` after it counts on too.
+
+    Until the option is live they set up the first and run it, which its own set-up cannot have; while both run, both ask for
+    them. At the wages of today.
+    """
+    there, live = shared.existing_hours, np.maximum(option.months_to_live, first.months_to_live)
+    if not any_positive(there):
+        return 0.0
+    one, other = (np.minimum(hours_paid(o, o.run_hours, o.run_hours_shared), there) for o in (first, option))
+    twice = np.maximum(one + other - there, 0.0) * np.maximum(option.months_kept - live, 0.0)
+    if not shared.existing_on_call_only:
+        taken = np.minimum(setup_hours_paid(first), there * first.months_to_live) + one * (live - first.months_to_live)
+        twice = twice + np.minimum(setup_hours_paid(option), there * live) - np.minimum(
+            setup_hours_paid(option), there * live - taken)
+    return twice * shared.usd_per_hour
+
+
+def _paying(option: Option, usd: Number) -> Option:
+    """The option with so much more to pay at its set-up, USD."""
+    more = OwnCost(path="hours", name="hours of its first move", option=option.id, upfront_usd=usd, usd_per_month=0.0,
+                   from_month=None, to_month=np.inf)
+    return replace(option, costs=(*option.costs, more)) if np.any(usd) else option
 
 
 def alone_from(option: Option, horizon: int) -> int:

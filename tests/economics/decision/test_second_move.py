@@ -16,7 +16,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
 from roi.economics.decision.measuring.worth import Experiment
-from roi.economics.decision.recommendation import choose, find_first_move, hold_back
+from roi.economics.decision.recommendation import Added, choose, find_first_move, hold_back
 from roi.economics.decision.second_move import left_to, once_in_use
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.finance import discount_factors
@@ -209,7 +209,7 @@ def test_what_an_api_saves_once_gpus_are_live_is_what_they_add_less_to_it() -> N
     """In every draw, to the cent: so the rule is asked at other volumes and prices without a second draw of GPUs."""
     w = weigh(dear().case)
     assert w.drawn is not None
-    found = once_in_use(dear().case, w.shared, w.options, "errors", CHEAPER, (SELF,))
+    found = once_in_use(dear().case, w, CHEAPER, (SELF,))
     assert found is not None
     left = left_to(dear().case, w.choices, w.drawn.n, w.drawn.seed, id=SELF, to=CHEAPER)
     np.testing.assert_allclose(w.drawn.npv[SELF] - left.npv[CHEAPER], found.added(SELF), atol=0.01)
@@ -307,6 +307,6 @@ def test_what_leads_in_the_place_of_one_held_back_is_the_best_of_the_others() ->
     shared = replace(w.shared, may_stay=False)
     chosen = choose(shared, results, "errors")
     assert (chosen.leader, find_first_move(results, chosen)) == ("own", "first")
-    held = hold_back(shared, results, results, chosen, lambda id, to: (5.0, 0.57))
+    held = hold_back(shared, results, results, chosen, lambda id, to: Added(np.repeat([9.0, -1.0], [57, 43])))
     assert (held.leader, held.likely, held.held) == ("late", ("late", "first"), {"own": 0.57})
-    assert hold_back(shared, results, results, chosen, lambda id, to: (5.0, 0.9)) == chosen
+    assert hold_back(shared, results, results, chosen, lambda id, to: Added(np.repeat([9.0, -1.0], [90, 10]))) == chosen

@@ -57,8 +57,8 @@ class Comparison:
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
     second_move: SecondMove | None
-    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; the leading one
-    where it follows a first move. None where none saves anything at the central values, or what it follows is no mere API."""
+    """The leading option where it follows a first move; else what would follow the leading one, likely ones first: options on
+    GPUs after an API, and what was held back. None where none saves anything at the central values."""
     drivers: tuple[Driver, ...]
     """The uncertain facts that move an option's NPV, those that move it most first."""
     driver_option: str | None

@@ -265,7 +265,7 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
         return told if here == 1.0 else f"{f'({told})' if terms[1:] else told} x {here:.4g} of the month"
 
     return Line(
-        name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd,
+        name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd, no_cash=cost.no_cash,
         arithmetic=arithmetic if _runs(cost) else Words(lambda: arithmetic(-1)),
         path=np.asanyarray((cost.usd_per_month + cost.each_usd * billed_requests(shared)) * part),
         facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),

@@ -42,6 +42,8 @@ class SecondMove:
     """What the move adds in a bad, a middle and a good case of the draws (P10, P50, P90), USD; None without draws."""
     chance: float | None
     """Share of the draws in which the move adds anything; None without draws."""
+    upfront_usd: float
+    """Its set-up in cash, USD, with the hours that are paid anyway and that the first move has taken."""
     payback_months: float
     """Months from today until what it saves on what it follows has earned its set-up, at the central values; inf = never."""
     payback_cash_months: float
@@ -170,7 +172,7 @@ def find_second_move(found: OnceInUse | None, among: Sequence[str]) -> tuple[Sec
     both = gained + (np.array([value(w.results[to], counts)]) if saved is None else saved[to])
     move = SecondMove(
         option=best, after=to, npv_usd=added.mean_usd, npv_p10_p50_p90=percentiles(added.usd) if drawn else None,
-        chance=added.chance,
+        chance=added.chance, upfront_usd=-float(first),
         payback_months=float(payback(paid, stay.total.monthly - done.total.monthly)),
         payback_cash_months=float(payback(float(first), monthly)), likely=likely[best], second=second,
         chance_over_second=float(np.mean(added.usd >= adds[second].usd)) if drawn and second is not None else None,

@@ -17,7 +17,7 @@ from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.recommendation import Added, choose, find_first_move, hold_back
-from roi.economics.decision.second_move import left_to, once_in_use
+from roi.economics.decision.second_move import SecondMove, left_to, once_in_use
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.finance import discount_factors
 
@@ -381,15 +381,15 @@ def test_hours_that_are_paid_anyway_are_not_had_twice(to: str, hours: float) -> 
 
 @pytest.mark.parametrize(("hours", "short"), [(420.0, 0.0), (450.0, 30.0)])
 def test_hours_that_set_up_an_api_are_none_of_the_gpus_that_follow(hours: float, short: float) -> None:
-    """Of 480 hours in six months, paid anyway, the API takes 60."""
-    def adds(taken: float) -> float:
+    """Of 480 hours in six months, paid anyway, the API takes 60; besides, an evaluation costs $400."""
+    def followed(taken: float) -> SecondMove:
         people = {"existing_hours_per_month": 80.0, "setup_hours": {**NONE, "api": taken, "self_hosted": hours}}
-        case = case_of(**{**LATER, **SERVED, "people": people})
-        found = once_in_use(case, weigh(case), CHEAPER, (SELF,))
-        assert found is not None
-        return float(found.added(SELF)[0])
+        move = compare(case_of(**{**LATER, **SERVED, "people": people}), thresholds=False).second_move
+        assert move is not None
+        return move
 
-    assert adds(0.0) - adds(60.0) == pytest.approx(short * 100.0, abs=1e-6)
+    assert followed(0.0).npv_usd - followed(60.0).npv_usd == pytest.approx(short * 100.0, abs=1e-6)
+    assert (followed(0.0).upfront_usd, followed(60.0).upfront_usd) == (400.0, pytest.approx(400.0 + short * 100.0))
 
 
 SELDOM, OFTEN = ({"value": value, "low": low, "high": 0.95} for value, low in ((0.92, 0.89), (0.93, 0.91)))
@@ -435,6 +435,7 @@ def test_what_adds_often_to_own_gpus_follows_them_and_what_both_save_is_told() -
     assert (move.after, move.likely, move.chance) == (SELF, True, pytest.approx(float(np.mean(adds > 0)), abs=2 / 512))
     assert move.npv_usd == pytest.approx(adds.mean(), rel=2e-3)  # of a run that fails some cost more, $2 each
     assert move.both_npv_usd == pytest.approx(by_id[SELF].expected_npv_usd + move.npv_usd, rel=1e-9)
+    assert move.upfront_usd == pytest.approx(by_id[ADAPTER].upfront_usd)
     paid, a_month = float(by_id[ADAPTER].upfront_usd), 100 * 2_628_000 * 1e-4 * (0.10 - 0.07)
     assert move.payback_months == pytest.approx(1.001 + paid / a_month, rel=1e-3)
     assert move.payback_cash_months == np.inf

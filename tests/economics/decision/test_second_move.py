@@ -17,7 +17,7 @@ from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.recommendation import Added, choose, find_first_move, hold_back
-from roi.economics.decision.second_move import SecondMove, left_to, once_in_use
+from roi.economics.decision.second_move import SecondMove, choose_first, left_to, once_in_use
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.finance import discount_factors
 
@@ -425,6 +425,7 @@ def test_what_adds_too_seldom_to_own_gpus_is_passed_over() -> None:
         (ADAPTER, "not likely to add", pytest.approx(odds, abs=2 / 512), 0.8)]
     assert c.second_move is not None
     assert (c.second_move.option, c.second_move.after, c.second_move.likely) == (ADAPTER, SELF, False)
+    assert choose_first(c.case, weigh(c.case)).leader == SELF, "as two comparisons are held against each other"
 
 
 def test_what_adds_often_to_own_gpus_follows_them_and_what_both_save_is_told() -> None:

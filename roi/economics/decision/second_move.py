@@ -1,9 +1,9 @@
 """What follows a first move: GPUs once an API is in use, or what leads once what comes first is (docs/economics.md, 8.7)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -92,8 +92,12 @@ class OnceInUse:
         """In which draws the first move reaches the bar."""
         return np.ones(1, dtype=bool) if self.w.drawn is None else self.w.drawn.meets[self.to]
 
-    def added(self, id: str) -> Array:
-        """What the option adds in each draw, also where the first move misses the bar, else at the central values, USD."""
+    @cached_property
+    def added(self) -> Callable[[str], Array]:
+        """What an option adds in each draw, also where the first move misses the bar, else at the central values, USD."""
+        return cache(self._added)
+
+    def _added(self, id: str) -> Array:
         counts, alone = self.w.chosen.counts, self.w.drawn
         if alone is None:
             first, done = self.central(id)

@@ -6,7 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import TIME_API, Experiment
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
 from roi.economics.decision.recommendation import value
-from roi.economics.decision.turning.break_even import NO_DIFFERENCE, NOT_SEEN, BreakEven
+from roi.economics.decision.turning.break_even import NO_DIFFERENCE, NOT_SEEN, RUNS_ALIKE, BreakEven
 from roi.economics.inputs import path_of
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import unseen_successor
@@ -160,10 +160,8 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
 
 def _why(found: dict[tuple[str, str, str], BreakEven], b: BreakEven) -> str:
     """The reason of a break-even; where the two cost the same to run, and not over the horizon, that, of both measures."""
-    runs, whole = (found.get((b.option, basis, b.baseline)) for basis in ("run_rate", "pv"))
-    alike = runs is not None and runs.reason == NO_DIFFERENCE and b.first is None
-    apart = whole is not None and whole.reason != NO_DIFFERENCE
-    return "costs the same to run at every volume" if alike and apart else b.reason
+    whole = found.get((b.option, "pv", b.baseline))
+    return RUNS_ALIKE if b.reason == NO_DIFFERENCE and whole is not None and whole.reason == RUNS_ALIKE else b.reason
 
 
 def winner_changes(c: Comparison) -> list[Block]:

@@ -29,6 +29,7 @@ OWNED = "more cards are needed than are owned"
 UNSTATED = "what today's servers cost at another volume is not stated (costs.N.usd_per_request)"
 """Why no volume is told."""
 NO_DIFFERENCE = "costs the same at every volume"
+RUNS_ALIKE = "costs the same to run at every volume"
 """Why no volume is told of an option that beats nothing and is beaten by nothing."""
 END = MOST / (MOST / LEAST) ** (1.0 / (POINTS - 1))
 """Requests a day, the last but one of the volumes to begin with: what holds from further on alone is not for good."""
@@ -113,11 +114,11 @@ def crossings(
             told = UNSTATED if differ else NO_DIFFERENCE
             yield BreakEven(option=id, baseline=baseline, basis=basis, first=None, stays=None, reason=told, counts=counted)
             continue
-        runs_from = cheaper_from(answers[asks[counted, "run_rate"][1]])
+        running = answers[asks[counted, "run_rate"][1]]
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counted,
             until=None if down.wins else down.after,
-            reason=_reason(curves, id, rivals, basis, up, down, first, stays, runs_from),
+            reason=_reason(curves, id, rivals, basis, up, down, first, stays, running),
         )
 
 
@@ -130,17 +131,12 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
     return first, stays if stays <= END else None
 
 
-def cheaper_from(down: Turn) -> float | None:
-    """The volume from which the option costs no more up to the most, by what is found downwards from there; None = it does."""
-    return (down.before or 0.0) if down.wins else None
-
-
 def _reason(
     curves: Curves, id: str, rivals: Sequence[str], basis: str, up: Turn, down: Turn, first: float | None,
-    stays: float | None, runs_from: float | None,
+    stays: float | None, running: Turn,
 ) -> str:
     if first is None:
-        return why_never(curves, id, rivals, basis, up, runs_from)
+        return why_never(curves, id, rivals, basis, up, running)
     if stays is None and down.wins:
         return NOT_SEEN
     if stays is None:
@@ -150,19 +146,20 @@ def _reason(
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
 
 
-def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: Turn, runs_from: float | None) -> str:
+def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: Turn, running: Turn) -> str:
     """Why no volume helps: at the far end of the curve only what a further request costs is left.
 
-    `runs_from` is the volume from which the option is cheaper to run, up to the most; None = there is none. Of what is not live
-    before the horizon ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers
+    `running` is what is found of the cost of running, from the most volume downwards. Of what is not live before the horizon
+    ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers
     cost nothing, they are what costs; a hybrid's floor is then as large as that makes it.
     """
     option, horizon = curves.options[id], curves.shared.horizon
     if basis == "pv" and float(np.max(option.months_kept)) >= horizon:
         return f"{horizon} {'month is' if horizon == 1 else 'months are'} over before it serves alone"
-    if basis == "pv" and runs_from is not None:
+    if basis == "pv" and (running.wins or running.same):
+        runs_from = running.before or 0.0
         about = f"{float(f'{runs_from:.3g}'):,.0f} a day on{', as far as the search goes' * (runs_from > END)}"
-        return f"cheaper to run from {about}, but what is paid until live is not earned back"
+        return RUNS_ALIKE if running.same else f"cheaper to run from {about}, but what is paid until live is not earned back"
     if _unserved(turn):
         return "as far as the cards that are owned go, the baseline is cheaper"
     if _grows(turn.gain[turn.volumes.searchsorted(LAST_DOUBLING[0])], turn.gain[-1]):

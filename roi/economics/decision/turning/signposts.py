@@ -20,7 +20,6 @@ from roi.economics.decision.turning.break_even import (
     Ask,
     BreakEven,
     baselines,
-    cheaper_from,
     crossings,
     rows_of,
     turns,
@@ -224,7 +223,7 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
     up, down, end, running = (answers[ask] for ask in asks)
     if up.after is None and down.after is None:
         wins = NO_DIFFERENCE if up.same and down.same else "cheaper at every volume"
-        yield signpost(None, "above", wins if up.wins else why_never(curves, id, [rival], "pv", up, cheaper_from(running)))
+        yield signpost(None, "above", wins if up.wins else why_never(curves, id, [rival], "pv", up, running))
     if up.after is not None:
         for_good = "one crossing" if end.before == up.after else f"for good from {end.before or 0.0:,.0f} a day on"
         if (end.before or 0.0) > END:

@@ -348,6 +348,19 @@ def test_what_is_added_is_what_the_first_move_costs_from_when_it_is_left_less_th
     assert added == pytest.approx(spared * alone - paid, rel=1e-9)
 
 
+@pytest.mark.parametrize("to", [CHEAPER, SELF])
+def test_what_runs_no_gpus_of_ones_own_is_held_to_the_same(to: str) -> None:
+    """An adapter that a vendor serves after six months, at so much a month: its lines are those of its own result."""
+    id = "hosted-adapter:fireworks/qwen3-8b"
+    months = {"api": 1.0, "self_hosted": 1.0, "vendor_tuned": 6.0}
+    served = {**SERVED["candidates"], "methods": ["lora"], "hosted_adapters": ["fireworks/qwen3-8b"]}
+    added, w = after(to, id, candidates=served, timing={"months_to_live": months, "months_in_parallel": 0.5})
+    alone, second = 0.5 * FACTORS[6] + FACTORS[7:].sum(), w.central[id]
+    wrong = next(line.monthly[-1] for line in second.costs.lines if line.is_error)
+    paid = float(second.total.upfront) + (second.total.monthly[-1] - wrong) * FACTORS[6:].sum() + wrong * alone
+    assert added == pytest.approx(w.central[to].total.monthly[-1] * alone - paid, rel=1e-9)
+
+
 def test_cards_that_the_second_move_needs_no_more_are_sold_when_it_has_left_the_first() -> None:
     """Three cards of one's own, $13,351 each today, keep 65% of that a year: sold after 6.5 months, and not after 24."""
     added, w = after(OWN, ADAPTER)

@@ -70,14 +70,19 @@ def tracked_months(
                              named=question.named, zone=question.zone, as_of=decision.as_of)
     bill = {} if question.bill is None else bill_months(question.bill, notes, question.today, question.options.rates)
     sums = told_by(usage, bill, question.bill, notes, kept, decision.first_month, shared.horizon)
-    hours = {} if question.opencost is None else opencost_months(question.opencost)
-    if not sums and not question.actual and question.bill is None:
-        sums = {name: MonthSums() for name in hours}
-    for name, gpus in hours.items():
-        if name in sums:
-            sums[name].gpu_hours = _once(name, "gpu_hours", sums[name].gpu_hours, gpus.hours)
-            sums[name].gpu_usd = _once(name, "gpu_usd", sums[name].gpu_usd, gpus.usd)
-            sums[name].sources.append("OpenCost")
+    hours = {} if question.opencost is None else opencost_months(question.opencost, notes)
+    if options[decision.option].hardware is not None and any(gpus.usd for gpus in hours.values()):
+        notes.append(f"--opencost: ${sum(gpus.usd or 0.0 for gpus in hours.values()):,.2f} that is charged for own cards is no"
+                     " cash: what their power and space cost is as --bill's gpu_usd tells it, else as forecast")
+        hours = {name: replace(gpus, usd=None) for name, gpus in hours.items()}
+    alone = not question.actual and question.bill is None
+    sums |= {name: MonthSums() for name in hours if name not in sums and (alone or name in kept)}
+    for name in sums.keys() & hours:
+        sums[name].gpu_hours = _once(name, "gpu_hours", sums[name].gpu_hours, hours[name].hours)
+        sums[name].gpu_usd = _once(name, "gpu_usd", sums[name].gpu_usd, hours[name].usd)
+        sums[name].sources.append("OpenCost")
+    if beside := sorted(hours.keys() - sums):
+        notes.append(f"--opencost: what it says of {', '.join(beside)} is left out: {'--actual' if question.actual else '--bill'} has no such month")
     told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
@@ -87,8 +92,10 @@ def tracked_months(
     return tuple(merged[name] for name in names)
 
 
-def _once(month: str, figure: str, billed: float | None, told: float) -> float:
+def _once(month: str, figure: str, billed: float | None, told: float | None) -> float | None:
     """The figure from the one that tells it; InputError where the invoice and the cluster both do."""
+    if told is None:
+        return billed
     if billed is not None:
         raise InputError(f"--bill: {month}: {figure} is told by OpenCost too; leave it out of one of them")
     return told
@@ -181,6 +188,10 @@ def came_of(
         notes.append(f"no fee of units or seats is taken from an export: what was paid in {', '.join(untold)} is not known"
                      " without --bill")
     planned = figures(shared, options[id], options).in_days(days)
+    fleet = np.broadcast_to(planned.gpu_hours, days.shape)
+    if free := [m for m, x in zip(months, fleet, strict=True) if m.gpu_hours and m.gpu_usd is None and x <= 0]:
+        notes.append(f"{sum(m.gpu_hours or 0.0 for m in free):,.0f} GPU hours of {', '.join(m.month for m in free)} are in no cash:"
+                     " the forecast has no GPU there, and nothing says what they cost: gpu_usd of --bill does")
     tiers = [_tiers(month, shared, options, id, notes) if each else (1.0, 1.0)
              for month, each in zip(months, listed, strict=True)]
     length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)

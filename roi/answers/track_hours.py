@@ -35,10 +35,12 @@ def opencost_months(path: Path, notes: list[str]) -> dict[str, GpuMonth]:
     it. InputError where it is no such answer, a window reaches across the end of a month, or no month is covered whole.
     """
     where = f"--opencost: {path}"
+    text = read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export", filled=True)
     try:
-        data = parse_json(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export", filled=True))
+        data = parse_json(text)
     except (ValueError, RecursionError) as error:
-        refuse_other("--opencost: ", path, "answer of /allocation", usage="--actual")
+        if '"gpuHours"' not in text:  # an answer that was cut off is one
+            refuse_other("--opencost: ", path, "answer of /allocation", usage="--actual")
         raise InputError(f"{where}: not valid JSON: {str(error)[:100]}") from None
     sets = data.get("data") if isinstance(data, dict) else None
     if not isinstance(sets, list) or not all(isinstance(each, dict) for each in sets):

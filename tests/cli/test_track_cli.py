@@ -724,6 +724,21 @@ def test_gpu_hours_and_rent_come_from_opencost(own, tmp_path):
     assert sum(e["cash_usd"] for e in found["effects"]) == pytest.approx(gap, abs=0.006)
 
 
+def test_gpus_billed_where_the_forecast_has_none_are_told_with_their_months_and_hours_without_a_price_are_too(folder, tmp_path):
+    """$231.756 a month as forecast, and $800 and $700; 1,344 hours in January alone are held against no band and cost nothing."""
+    rows = ("month,usd,gpu_usd,gpu_hours", "2026-12,231.756,800,", "2027-01,231.756,,1344", "2027-02,209.328,700,")
+    (tmp_path / "bill.csv").write_text("\n".join(rows))
+    done = track(folder, "--bill", tmp_path / "bill.csv", "--option", LUNA)
+    said = " ".join(done.stdout.split())
+    assert "Cash so far, set-up aside: $2,173, forecast $673 (+223%)." in said
+    assert ("GPUs billed in months for which the forecast has none: $1,500 (2026-12 $800, 2027-02 $700). It is cash of those"
+            " months, and is not carried on into the ones ahead.") in said
+    assert "OFF GPU bill, forecast none, in months in which it pays for no GPU: $1,500; +$1,500 of cash" in said
+    assert "of GPU hours 0 of" not in said
+    assert "1 of 3 figures lie in their 90% band" in said  # January's cash alone
+    assert "1,344 GPU hours of 2027-01 are in no cash: the forecast has no GPU there" in " ".join(done.stderr.split())
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("data", "said"), [
     ({"code": 200}, "no list `data` of allocations"),

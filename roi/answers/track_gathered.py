@@ -20,6 +20,7 @@ from roi.economics.tracking.came import Came
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
 from roi.errors import InputError
+from roi.facts.exchange_rate import told_unused
 from roi.units import DAYS_PER_MONTH
 from roi.usage.read.record import FileOptions
 
@@ -68,7 +69,10 @@ def tracked_months(
     if question.actual:
         usage = usage_months(question.actual, _models(options, decision.option), notes, options=question.options,
                              named=question.named, zone=question.zone, as_of=decision.as_of)
-    bill = {} if question.bill is None else bill_months(question.bill, notes, question.today, question.options.rates)
+    rates, paid_in = question.options.rates, set[str]()
+    bill = {} if question.bill is None else bill_months(question.bill, notes, question.today, rates, paid_in=paid_in)
+    for idle in told_unused([rate for rate in rates if rate.currency in paid_in], (), ()):  # in the bill it is not
+        notes[:] = [note for note in notes if not note.startswith(f"--actual: {idle.partition(';')[0]};")]
     sums = told_by(usage, bill, question.bill, notes, kept, decision.first_month, shared.horizon)
     hours = {} if question.opencost is None else opencost_months(question.opencost, notes)
     if options[decision.option].hardware is not None and any(gpus.usd for gpus in hours.values()):
@@ -82,7 +86,8 @@ def tracked_months(
         sums[name].gpu_usd = _once(name, "gpu_usd", sums[name].gpu_usd, hours[name].usd)
         sums[name].sources.append("OpenCost")
     if beside := sorted(hours.keys() - sums):
-        notes.append(f"--opencost: what it says of {', '.join(beside)} is left out: {'--actual' if question.actual else '--bill'} has no such month")
+        where = "--actual" if question.actual else "--bill"
+        notes.append(f"--opencost: what it says of {', '.join(beside)} is left out: {where} has no such month")
     told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
@@ -190,8 +195,9 @@ def came_of(
     planned = figures(shared, options[id], options).in_days(days)
     fleet = np.broadcast_to(planned.gpu_hours, days.shape)
     if free := [m for m, x in zip(months, fleet, strict=True) if m.gpu_hours and m.gpu_usd is None and x <= 0]:
-        notes.append(f"{sum(m.gpu_hours or 0.0 for m in free):,.0f} GPU hours of {', '.join(m.month for m in free)} are in no cash:"
-                     " the forecast has no GPU there, and nothing says what they cost: gpu_usd of --bill does")
+        hours = sum(month.gpu_hours or 0.0 for month in free)
+        notes.append(f"{hours:,.0f} GPU hours of {', '.join(month.month for month in free)} are in no cash: the forecast has no"
+                     " GPU there, and nothing says what they cost: gpu_usd of --bill does")
     tiers = [_tiers(month, shared, options, id, notes) if each else (1.0, 1.0)
              for month, each in zip(months, listed, strict=True)]
     length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)

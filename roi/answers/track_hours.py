@@ -30,9 +30,9 @@ class GpuMonth:
 def opencost_months(path: Path, notes: list[str]) -> dict[str, GpuMonth]:
     """GPU hours and cost by month of an answer of /allocation (OpenCost, Kubecost), saved as a file.
 
-    Every allocation in it counts, idle ones too, since idle GPUs are paid for. A month whose days its windows do not cover whole
-    is left out, as one of --actual is, and `notes` hear of it; a set without an allocation stands for as long as the one before
-    it. InputError where it is no such answer, a window reaches across the end of a month, or no month is covered whole.
+    Every allocation in it counts, idle ones too, since idle GPUs are paid for. A month that its windows do not cover whole is
+    left out, as one of --actual is, and `notes` hear of it; a set without an allocation stands for as long as the one before.
+    InputError where it is no such answer, a window reaches across the end of a month, or no month is covered whole.
     """
     where = f"--opencost: {path}"
     text = read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export", filled=True)
@@ -41,14 +41,16 @@ def opencost_months(path: Path, notes: list[str]) -> dict[str, GpuMonth]:
     except (ValueError, RecursionError) as error:
         if '"gpuHours"' not in text:  # an answer that was cut off is one
             refuse_other("--opencost: ", path, "answer of /allocation", usage="--actual")
-        raise InputError(f"{where}: not valid JSON: {str(error)[:100]}") from None
+        cut = "" if text.rstrip().endswith("}") else "cut off, "
+        raise InputError(f"{where}: {cut}not valid JSON: {str(error)[:100]}") from None
     sets = data.get("data") if isinstance(data, dict) else None
     if not isinstance(sets, list) or not all(isinstance(each, dict) for each in sets):
         refuse_other("--opencost: ", path, "answer of /allocation", USAGE)
         raise InputError(f"{where}: no list `data` of allocations; save an answer of /allocation?window=...&step=1d")
     found: dict[str, tuple[float, float]] = {}
     windows: list[tuple[datetime, datetime]] = []
-    for key, allocation in ((key, each) for one in sets for key, each in (one or _nothing(windows)).items() if each is not None):
+    every = (pair for one in sets for pair in (one or _nothing(windows)).items())
+    for key, allocation in ((key, each) for key, each in every if each is not None):
         name = visible(str(allocation.get("name", key) if isinstance(allocation, dict) else allocation))[:60]
         hours, usd = (_number(allocation, key, f"{where}: {name}") for key in ("gpuHours", "gpuCost"))
         start, end = _window(allocation, f"{where}: {name}")
@@ -75,7 +77,8 @@ def _nothing(windows: list[tuple[datetime, datetime]]) -> Json:
     if not windows:
         return {}
     start, end = windows[-1]
-    window = {"start": end.isoformat(), "end": (end + (end - start)).isoformat()}
+    month_end = datetime.fromisoformat(f"{after(month_of(end))}-01T00:00:00+00:00")
+    window = {"start": end.isoformat(), "end": min(end + (end - start), month_end).isoformat()}
     return {"nothing": {"gpuHours": 0.0, "gpuCost": 0.0, "window": window}}
 
 

@@ -248,8 +248,8 @@ def _gpus_beside(a: TrackAnswer) -> Iterator[str]:
         before = _kind(a) in SELF_HOSTED and np.flatnonzero(there)[-1] < live
         when = "before go-live" if before else "in months for which the forecast has none"
         each = [f"{a.months[k].month} {usd(float(a.tracked.months.gpu_usd[k]))}" for k in np.flatnonzero(there)]
-        yield (f"GPUs billed {when}: {usd(float(paid.sum()))} ({', '.join(each)}). It is cash of those months, and is not carried"
-               " on into the ones ahead.")
+        yield (f"GPUs billed {when}: {usd(float(paid.sum()))} ({', '.join(each)}). It is cash of those months, and is not"
+               " carried on into the ones ahead.")
 
 
 def _bill_alone(a: TrackAnswer) -> Iterator[str]:

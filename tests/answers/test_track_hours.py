@@ -44,6 +44,12 @@ def test_a_day_without_an_allocation_is_a_day(tmp_path):
         read(tmp_path, [*some[0], *some[2]])
 
 
+def test_an_answer_that_was_cut_off_is_no_record_of_usage(tmp_path):
+    (tmp_path / "oc.json").write_text(json.dumps({"code": 200, "data": sets("2027-04-01", 30)})[:2000])
+    with pytest.raises(InputError, match=r"^--opencost: [^ ]+: cut off, not valid JSON: "):
+        opencost_months(tmp_path / "oc.json", [])
+
+
 def test_one_day_is_no_month(tmp_path):
     with pytest.raises(InputError, match=r"covers 1 of 30 days of 2027-04"):
         read(tmp_path, sets("2027-04-01", 1))

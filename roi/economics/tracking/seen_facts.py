@@ -268,10 +268,8 @@ def _seen(
         if name == READ:
             seen, months = (seen | x, None) if (x := _read_anew(came, known, now)) and name not in seen else (seen, months)
             continue
-        if name == GPU_HOURS:
-            known = known * (now > 0)  # before there are any by the forecast, hours are no factor on those ahead
-        if name == CACHE:
-            known = known * (seen.get(READ, np.zeros(1)) <= 0)
+        if name in {CACHE, GPU_HOURS}:  # hours before there are any by the forecast are no factor on those ahead
+            known = known * (now > 0 if name == GPU_HOURS else seen.get(READ, np.zeros(1)) <= 0)
         if name == PRICE:
             rest, came = now - months.waiting_usd, came - months.waiting_usd
             now = np.where(rest > now * MOVED, rest, 0.0)

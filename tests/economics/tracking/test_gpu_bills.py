@@ -40,13 +40,14 @@ def test_gpus_billed_for_an_option_that_calls_an_api_are_cash_of_their_month_and
     came = [Came(days=days, calls=n, own_share=1.0, api_usd=n * LUNA_USD, gpu_usd=usd)
             for days, n, usd in zip(DAYS, calls, (800.0, None, 700.0), strict=False)]
     tracked = track(shared, options, LUNA, came)
-    assert tracked.months.cash_usd == pytest.approx([n * LUNA_USD + usd for n, usd in zip(calls, (800, 0, 700), strict=True)])
-    assert tracked.saving == pytest.approx([n * (SOL_USD - LUNA_USD) - usd for n, usd in zip(calls, (800, 0, 700), strict=True)])
+    calls, billed = np.array(calls), np.array([800, 0, 700])
+    assert tracked.months.cash_usd == pytest.approx(calls * LUNA_USD + billed)
+    assert tracked.saving == pytest.approx(calls * (SOL_USD - LUNA_USD) - billed)
     (found,), _ = effects(shared, options, LUNA, tracked)
     assert (found.fact, found.factor, found.cash_usd, found.saving_usd) == (GPU_BILL, pytest.approx(1500), 1500, -1500)
     ahead = course(case, choices, LUNA, tracked, np.array(HORIZON_DAYS, dtype=float), ("stay", LUNA), "cash")
     assert ahead.payback[0] == pytest.approx(1 + (8000 - 6594.244) / 7394.244)
-    assert ahead.earned == pytest.approx(sum(calls) * (SOL_USD - LUNA_USD) - 9500)
+    assert ahead.earned == pytest.approx(calls.sum() * (SOL_USD - LUNA_USD) - 9500)
 
 
 @pytest.mark.parametrize("id", [SERVED, OWNED])

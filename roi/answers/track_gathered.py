@@ -20,6 +20,7 @@ from roi.economics.tracking.came import Came
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
 from roi.errors import InputError
+from roi.facts.exchange_rate import told_unused
 from roi.units import DAYS_PER_MONTH
 from roi.usage.read.record import FileOptions
 
@@ -68,16 +69,25 @@ def tracked_months(
     if question.actual:
         usage = usage_months(question.actual, _models(options, decision.option), notes, options=question.options,
                              named=question.named, zone=question.zone, as_of=decision.as_of)
-    bill = {} if question.bill is None else bill_months(question.bill, notes, question.today, question.options.rates)
+    rates, paid_in = question.options.rates, set[str]()
+    bill = {} if question.bill is None else bill_months(question.bill, notes, question.today, rates, paid_in=paid_in)
+    for idle in told_unused([rate for rate in rates if rate.currency in paid_in], (), ()):  # in the bill it is not
+        notes[:] = [note for note in notes if not note.startswith(f"--actual: {idle.partition(';')[0]};")]
     sums = told_by(usage, bill, question.bill, notes, kept, decision.first_month, shared.horizon)
-    hours = {} if question.opencost is None else opencost_months(question.opencost)
-    if not sums and not question.actual and question.bill is None:
-        sums = {name: MonthSums() for name in hours}
-    for name, gpus in hours.items():
-        if name in sums:
-            sums[name].gpu_hours = _once(name, "gpu_hours", sums[name].gpu_hours, gpus.hours)
-            sums[name].gpu_usd = _once(name, "gpu_usd", sums[name].gpu_usd, gpus.usd)
-            sums[name].sources.append("OpenCost")
+    hours = {} if question.opencost is None else opencost_months(question.opencost, notes)
+    if options[decision.option].hardware is not None and any(gpus.usd for gpus in hours.values()):
+        notes.append(f"--opencost: ${sum(gpus.usd or 0.0 for gpus in hours.values()):,.2f} that is charged for own cards is no"
+                     " cash: what their power and space cost is as --bill's gpu_usd tells it, else as forecast")
+        hours = {name: replace(gpus, usd=None) for name, gpus in hours.items()}
+    alone = not question.actual and question.bill is None
+    sums |= {name: MonthSums() for name in hours if name not in sums and (alone or name in kept)}
+    for name in sums.keys() & hours:
+        sums[name].gpu_hours = _once(name, "gpu_hours", sums[name].gpu_hours, hours[name].hours)
+        sums[name].gpu_usd = _once(name, "gpu_usd", sums[name].gpu_usd, hours[name].usd)
+        sums[name].sources.append("OpenCost")
+    if beside := sorted(hours.keys() - sums):
+        where = "--actual" if question.actual else "--bill"
+        notes.append(f"--opencost: what it says of {', '.join(beside)} is left out: {where} has no such month")
     told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
@@ -87,8 +97,10 @@ def tracked_months(
     return tuple(merged[name] for name in names)
 
 
-def _once(month: str, figure: str, billed: float | None, told: float) -> float:
+def _once(month: str, figure: str, billed: float | None, told: float | None) -> float | None:
     """The figure from the one that tells it; InputError where the invoice and the cluster both do."""
+    if told is None:
+        return billed
     if billed is not None:
         raise InputError(f"--bill: {month}: {figure} is told by OpenCost too; leave it out of one of them")
     return told
@@ -181,6 +193,11 @@ def came_of(
         notes.append(f"no fee of units or seats is taken from an export: what was paid in {', '.join(untold)} is not known"
                      " without --bill")
     planned = figures(shared, options[id], options).in_days(days)
+    fleet = np.broadcast_to(planned.gpu_hours, days.shape)
+    if free := [m for m, x in zip(months, fleet, strict=True) if m.gpu_hours and m.gpu_usd is None and x <= 0]:
+        hours = sum(month.gpu_hours or 0.0 for month in free)
+        notes.append(f"{hours:,.0f} GPU hours of {', '.join(month.month for month in free)} are in no cash: the forecast has no"
+                     " GPU there, and nothing says what they cost: gpu_usd of --bill does")
     tiers = [_tiers(month, shared, options, id, notes) if each else (1.0, 1.0)
              for month, each in zip(months, listed, strict=True)]
     length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)

@@ -33,11 +33,13 @@ def judge(
     """What came by quantity, where something did, and where it lies in its band."""
     came, count = tracked.came, len(tracked.came)
     billed = [each.api_usd is not None or each.listed for each in came]
-    rent = [each.gpu_hours is not None or each.gpu_usd is not None for each in came]
+    fleet = expected.bands[HOURS].high > 0  # without any, hours are held against nothing, and cost what gpu_usd says
+    hours = [None if not there else each.gpu_hours for each, there in zip(came, fleet, strict=True)]
+    rent = [each.gpu_usd is not None or x is not None for each, x in zip(came, hours, strict=True)]
     told: dict[str, Sequence[float | None] | Array] = {
         CASH: tracked.months.cash_usd, CALLS: [each.calls for each in came],
         INPUT_TOKENS: [each.input_tokens for each in came], OUTPUT_TOKENS: [each.output_tokens for each in came],
-        PRICES: tracked.price, CACHED: [each.cached_share for each in came], HOURS: [each.gpu_hours for each in came],
+        PRICES: tracked.price, CACHED: [each.cached_share for each in came], HOURS: hours,
         WRONG: [None if wrong is None or k < count - 1 else wrong[0] for k in range(count)],
     }
     known = {name: [x is not None for x in values] for name, values in told.items()} | {  # these two are always worked out

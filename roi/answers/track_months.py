@@ -268,13 +268,13 @@ def _tier_ratio(rows: "Sequence[tuple[str, Priced]]", role: str) -> float | None
 
 
 def bill_months(
-    path: Path, notes: list[str], today: Date | None = None, rates: Sequence[ExchangeRate] = (),
+    path: Path, notes: list[str], today: Date | None = None, rates: Sequence[ExchangeRate] = (), *, paid_in: set[str],
 ) -> dict[str, dict[str, float]]:
     """Amounts by month of a CSV with the columns month and usd, gpu_usd or gpu_hours, one row a month.
 
     Amounts in a currency of `rates` are taken at the latest that is not of a day after the month, else at its first. InputError
     names the row: a month twice, another currency, an amount that is none, or no month but such as are not over `today` and
-    for which nothing is billed yet; `notes` hear of these where others are there.
+    for which nothing is billed yet; `notes` hear of these where others are there, `paid_in` of the currencies.
     """
     text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month", filled=True)
     try:
@@ -297,6 +297,7 @@ def bill_months(
         if currency != "USD" and rate is None:
             raise InputError(f"{where}: currency: {currency[:20]!r} is not usable; USD, or with --exchange-rate"
                              f" {currency[:3]}=1.08@2026-10-31, that of the invoice's day")
+        paid_in.add(currency)
         each = {name: rate.usd if rate is not None and name in MONEY else 1.0 for name in cells}
         found[month] = {name: _amount(cell, f"{where}: {name}") * each[name] for name, cell in cells.items() if cell}
     if not found:

@@ -8,7 +8,9 @@ import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
 from roi.economics.decision.alarms import BILL_OFF
+from roi.economics.option_kinds import OWN_HARDWARE, SELF_HOSTED
 from roi.economics.tracking.call_shares import SHARE_SAME
+from roi.economics.tracking.month_figures import GPU_BILL
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -65,7 +67,7 @@ def track_blocks(a: TrackAnswer, *, full: bool = False, noted: bool = False) -> 
         Paragraph(f"{first:%B %Y}{many}, {len(a.months)} of {case['horizon_months'].value} months | forecast as of"
                   f" {case['as_of'].value} | USD, cash"),
         Gap(), *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)), Gap(), _months(a),
-        Notes((_reading(a), *_bill_alone(a), *_twice(a), *_volume(a))),
+        Notes((_reading(a), *_gpus_beside(a), *_bill_alone(a), *_twice(a), *_volume(a))),
     ]
     if a.effects:
         blocks += [Heading("What was off"), *effects_blocks(a, full=full)]
@@ -222,13 +224,32 @@ def _reading(a: TrackAnswer) -> str:
     api = f"API: {' and '.join(said)}" if said else "API: as forecast, nothing tells it"
     if any((c.api_usd or 0.0) > (m.api_usd or 0.0) for c, m in zip(a.tracked.came, a.months, strict=True)):
         api += " and what commitments ask beyond them, which no bill tells"
-    rent = "" if not np.any(a.forecast.bands[HOURS].high > 0) else (
-        "; GPUs: as told" if any(m.gpu_usd is not None for m in a.months) else
-        "; GPU hours at the forecast's rent" if any(m.gpu_hours is not None for m in a.months) else "; GPUs: as forecast")
+    fleet = np.any(a.forecast.bands[HOURS].high > 0)
+    gpus = "power and space of own cards" if _kind(a) == OWN_HARDWARE else "GPUs"
+    rent = f"; {gpus}: as told" if any(m.gpu_usd is not None for m in a.months) else "" if not fleet else (
+        f"; GPU hours at the forecast's {gpus.partition(' of ')[0] if _kind(a) == OWN_HARDWARE else 'rent'}"
+        if any(m.gpu_hours is not None for m in a.months) else f"; {gpus}: as forecast")
     set_up = ", set-up" if a.setup_usd is None else ""
     priced = a.judged[QUANTITIES.index(PRICES)].any()
     price = " price: billed, over the forecast's prices for the same tokens." if priced else ""
     return f"{OUTSIDE}: outside its band. {api}{rent}; people, platform, retraining{set_up} as forecast.{price}"
+
+
+def _kind(a: TrackAnswer) -> str:
+    return next(o.kind for o in a.comparison.options if o.id == a.option)
+
+
+def _gpus_beside(a: TrackAnswer) -> Iterator[str]:
+    """What GPUs cost in months in which the forecast pays for none."""
+    if GPU_BILL in a.tracked.seen:
+        there = np.ravel(a.tracked.seen[GPU_BILL]) > 0
+        paid = a.tracked.months.gpu_usd[there]
+        live = next(o.months_to_live for o in a.comparison.options if o.id == a.option)
+        before = _kind(a) in SELF_HOSTED and np.flatnonzero(there)[-1] < live
+        when = "before go-live" if before else "in months for which the forecast has none"
+        each = [f"{a.months[k].month} {usd(float(a.tracked.months.gpu_usd[k]))}" for k in np.flatnonzero(there)]
+        yield (f"GPUs billed {when}: {usd(float(paid.sum()))} ({', '.join(each)}). It is cash of those months, and is not"
+               " carried on into the ones ahead.")
 
 
 def _bill_alone(a: TrackAnswer) -> Iterator[str]:

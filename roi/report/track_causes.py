@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
+
 from roi.answers.track import TrackAnswer
 from roi.economics.change.attribution import SHAPLEY
 from roi.economics.tracking.month_figures import (
     CACHE,
     COMMITMENTS,
+    GPU_BILL,
     GPU_HOURS,
     GPU_PRICE,
     INPUT,
@@ -19,6 +22,7 @@ from roi.economics.tracking.month_figures import (
     ROUTING,
     STAY_PRICE,
     VOLUME,
+    paid_at,
 )
 from roi.economics.tracking.seen_facts import OR_VOLUME, Effect
 from roi.report.layout.blocks import Block, Notes, Row, Table
@@ -44,6 +48,7 @@ MEANING: Final = {
     COMMITMENTS: "what was paid, over what these tokens cost at that price",
     GPU_HOURS: "the GPU hours, over what the forecast's fleet takes at this volume from when it was live",
     GPU_PRICE: "the USD of a GPU hour, over the forecast's",
+    GPU_BILL: "in months in which it pays for no GPU",
     f"{PRICE} {OR_VOLUME}": "the bill of {option}, over the forecast's; nothing tells its price and volume apart",
     f"{STAY_PRICE} {OR_VOLUME}": "the bill of the old model, over the forecast's; nothing tells its price and volume apart",
 }
@@ -79,12 +84,14 @@ def _what(a: TrackAnswer, e: Effect) -> str:
             meaning = meaning.replace("as billed", "by their batch and tier")
         name = e.fact.removesuffix(f" {OR_VOLUME}")
         seen = a.tracked.seen.get(name)
-        last = None if seen is None else float(seen[-1, 0])
-        if last is None or len(a.months) == 1 or abs(last - e.factor) < ALIKE:
+        at = paid_at(name, a.tracked.seen, a.tracked.months)
+        k = len(a.months) - 1 if at is None else max(np.flatnonzero(at > 0), default=0)  # of months in which it was paid
+        last = None if seen is None else float(seen[k, 0])
+        if last is None or len(a.months) == 1 or e.fact == GPU_BILL or abs(last - e.factor) < ALIKE:
             return f"{meaning}: {_factor(e, e.factor)}"
         over = "over all that was paid" if name in {PRICE, STAY_PRICE, GPU_PRICE} else "in the mean month"
         over = "over all hours" if name == GPU_HOURS else over
-        return f"{meaning}: {_factor(e, e.factor)} {over}, {_factor(e, last)} in {a.months[-1].month}"
+        return f"{meaning}: {_factor(e, e.factor)} {over}, {_factor(e, last)} in {a.months[k].month}"
     month, came, planned = off
     if (live := _live_off(a, e.fact, came, planned)) is not None:
         return f"as forecast, {percent(came)} in {month}, but live after {figure(e.factor)} months, forecast {figure(live)}"
@@ -96,7 +103,7 @@ def _what(a: TrackAnswer, e: Effect) -> str:
 
 def _factor(e: Effect, x: float) -> str:
     """What a fact was over the forecast's, or was where the forecast has none."""
-    return percent(x) if e.fact == READ else f"x{times(x)}"
+    return percent(x) if e.fact == READ else usd(x) if e.fact == GPU_BILL else f"x{times(x)}"
 
 
 def _escalates(a: TrackAnswer, fact: str) -> bool:
@@ -167,7 +174,7 @@ def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
 def _without_forecast(a: TrackAnswer, e: Effect) -> bool:
     """True where the forecast has none of a fact, such as of calls of a model before it is live, so that no factor tells it."""
     off = _share_off(a, e.fact) if e.fact in {LIVE, ROUTING} else None
-    return e.fact == READ or (off is not None and off[2] <= 0)
+    return e.fact in {READ, GPU_BILL} or (off is not None and off[2] <= 0)
 
 
 def over_forecast(a: TrackAnswer, e: Effect) -> float:

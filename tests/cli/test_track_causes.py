@@ -120,6 +120,16 @@ def test_live_late_and_the_days_after_the_last_whole_month(tmp_path: Path) -> No
     assert any("2027-02 is left out: 20 of its 28 days" in note for note in found["notes"])
 
 
+def test_a_price_is_told_of_the_last_month_that_paid_it(tmp_path: Path) -> None:
+    """The old model at 1.2 times its price in December, 1.4 times in January, and not called in February: 1.3 in all."""
+    head, *dear = export("gpt-6-sol", 1, cached=0, usd=1.2 * SOL_USD).splitlines()
+    dearer, new = (export(name, 3, **more).splitlines() for name, more in (
+        ("gpt-6-sol", {"cached": 0, "usd": 1.4 * SOL_USD}), ("gpt-6-luna", {})))
+    late = {**SCENARIO, "timing": {"months_to_live": {"api": 2}, "months_in_parallel": 0}}
+    found = told(tmp_path, late, "\n".join([head, *dear, *dearer[32:63], *new[63:]]) + "\n", "--option", LUNA)
+    assert "over the forecast's: x1.300 over all that was paid, x1.400 in 2027-01; +" in found["off"]
+
+
 def test_a_model_in_place_of_the_decision_s_is_no_month_less_in_silence(tmp_path: Path) -> None:
     """From February on another model answers all calls; February was not there. With 40% of them it was a volume of x0.6."""
     head, *new = export("gpt-6-luna", 3).splitlines()

@@ -101,8 +101,10 @@ def test_an_invoice_in_another_currency_takes_the_last_rate_of_its_month(folder,
     rows = ("month,usd,gpu_hours,currency", "2026-12,200,0,EUR", "2027-01,200,0,eur", "2027-02,240,0,USD")
     (tmp_path / "bill.csv").write_text("\n".join(rows))
     rates = [word for rate in ("EUR=1.2@2027-01-31", "EUR=1.1@2026-11-30") for word in ("--exchange-rate", rate)]
-    found = told(folder, "--bill", tmp_path / "bill.csv", *rates)
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 3))
+    found = told(folder, "--actual", tmp_path / "usage.csv", "--bill", tmp_path / "bill.csv", *rates)
     assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([220.0, 240.0, 240.0])
+    assert not [note for note in found["notes"] if "nothing here is in" in note]  # the invoice is, the export is not
     plain = track(folder, "--bill", tmp_path / "bill.csv", "--exchange-rate", "GBP=1.3@2026-11-30")
     assert plain.exit_code == 2
     assert "currency: 'EUR' is not usable; USD, or with --exchange-rate EUR=1.08@2026-10-31" in plain.stderr
@@ -713,15 +715,30 @@ def opencost(hours, usd):
 
 @pytest.mark.full
 def test_gpu_hours_and_rent_come_from_opencost(own, tmp_path):
-    """24 x 4 GPU-hours a day for 31 days, idle ones included; $100 a day."""
+    """24 x 4 GPU-hours a day for 31 days, idle ones included; $100 a day, before go-live: all of it beside the forecast."""
     path = tmp_path / "allocation.json"
     path.write_text(json.dumps(opencost(96.0, 100.0)))
     found = told(own, "--opencost", path, "--option", SERVER)
     assert found["months"][0]["gpu_hours"]["came"] == pytest.approx(31 * 96)
     assert found["records"][0]["gpu_usd"] == pytest.approx(3100)
-    assert {e["fact"] for e in found["effects"]} <= {"GPU hours", "GPU price"}
+    assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("GPU bill, forecast none", 3100)]
     gap = found["cash_usd"] - found["forecast_cash_usd"]
     assert sum(e["cash_usd"] for e in found["effects"]) == pytest.approx(gap, abs=0.006)
+
+
+def test_gpus_billed_where_the_forecast_has_none_are_told_with_their_months_and_hours_without_a_price_are_too(folder, tmp_path):
+    """$231.756 a month as forecast, and $800 and $700; 1,344 hours in January are held against no band and cost nothing."""
+    rows = ("month,usd,gpu_usd,gpu_hours", "2026-12,231.756,800,", "2027-01,231.756,,1344", "2027-02,209.328,700,")
+    (tmp_path / "bill.csv").write_text("\n".join(rows))
+    done = track(folder, "--bill", tmp_path / "bill.csv", "--option", LUNA)
+    said = " ".join(done.stdout.split())
+    assert "Cash so far, set-up aside: $2,173, forecast $673 (+223%)." in said
+    assert ("GPUs billed in months for which the forecast has none: $1,500 (2026-12 $800, 2027-02 $700). It is cash of those"
+            " months, and is not carried on into the ones ahead.") in said
+    assert "OFF GPU bill, forecast none, in months in which it pays for no GPU: $1,500; +$1,500 of cash" in said
+    assert "of GPU hours 0 of" not in said
+    assert "1 of 3 figures lie in their 90% band" in said  # January's cash alone
+    assert "1,344 GPU hours of 2027-01 are in no cash: the forecast has no GPU there" in " ".join(done.stderr.split())
 
 
 @pytest.mark.full

@@ -27,7 +27,8 @@ from roi.economics.lines.option_lines import month_shares
 from roi.economics.paid_units import Provisioned
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
-VOLUME, INPUT, OUTPUT, CACHE, READ, ROUTING, LIVE, PARALLEL, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
+(VOLUME, INPUT, OUTPUT, CACHE, READ, ROUTING, LIVE, PARALLEL, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE,
+ GPU_BILL) = FACTS = (
     "volume",
     "input tokens",
     "output tokens",
@@ -41,6 +42,7 @@ VOLUME, INPUT, OUTPUT, CACHE, READ, ROUTING, LIVE, PARALLEL, STAY_PRICE, PRICE, 
     "commitments",
     "GPU hours",
     "GPU price",
+    "GPU bill, forecast none",
 )
 """What may be off, each a factor on what the forecast says.
 
@@ -50,7 +52,8 @@ were made for it; by go-live: where it also escalates. months in parallel: with 
 API billed for these tokens over what the forecast's prices make of them; of a model other than the incumbent's, without what
 the incumbent is paid until that is live and in parallel, whose price is one of its own: staying has it too. commitments: what
 was paid over what these tokens cost at that price, and what commitments ask beyond it. GPU hours: over those that the
-forecast's fleet takes at this volume. GPU price: of an hour.
+forecast's fleet takes at this volume. GPU price: of an hour. GPU bill: USD of a month of 365/12 days in which the forecast pays
+for no GPU, in place of a factor.
 """
 BY_DAYS: Final = ("calls", "api_usd", "calls_usd", "waiting_usd", "gpu_hours", "gpu_usd")
 """Figures that grow with the days of a month."""
@@ -87,6 +90,7 @@ class Figures:
     """The part of `calls_usd` that the incumbent's model costs until another is live, and in parallel."""
     gpu_hours: Array
     gpu_usd: Array
+    """Rent; of own cards power and space, a fee by the month by its days too: 8% less in 28 days, 0 over a year."""
     other_usd: Array
     """Cash that no usage export shows: people, platform, retraining, migrations."""
     wrong: Array
@@ -169,14 +173,19 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         api_usd=np.asanyarray(sum((x.monthly for x in billed), flat)),
         calls_usd=np.asanyarray(sum((x.monthly for x in billed if x.kind not in UNUSED), flat)),
         waiting_usd=np.asanyarray(sum(waiting, flat)),
-        gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.kind is LineKind.RENT), flat)),
+        gpu_usd=np.asanyarray(sum((x.monthly for x in lines if _of_gpus(x)), flat)),
         other_usd=np.asanyarray(sum((x.monthly for x in lines if _other(x)), flat)),
         upfront_usd=sum((x.upfront for x in lines if not (x.is_error or x.no_cash)), 0.0),
     )
 
 
 def _other(line: Line) -> bool:
-    return not (line.is_error or line.no_cash or line.kind in BILLED or line.kind is LineKind.RENT)
+    return not (line.is_error or line.no_cash or line.kind in BILLED or _of_gpus(line))
+
+
+def _of_gpus(line: Line) -> bool:
+    """True for what is paid for GPUs while they run, which is what has a share of the month: no purchase and no resale."""
+    return line.kind is LineKind.RENT or (line.kind is LineKind.HARDWARE and line.share is not None)
 
 
 def _parties(shared: Shared, option: Option, options: Mapping[str, Option], done: Evaluated) -> Iterator[_Party]:
@@ -319,7 +328,7 @@ def committed(shared: Shared, options: Mapping[str, Option]) -> bool:
 
 
 def billed(found: Figures, seen: Mapping[str, Number]) -> Figures:
-    """The figures at so many times the prices, and the GPU hours, of the forecast."""
+    """The figures at so many times the prices, and the GPU hours, of the forecast, and what GPUs cost of which it has none."""
     hours, price = seen.get(GPU_HOURS, 1.0), seen.get(PRICE, 1.0)
     api, calls = ((x - found.waiting_usd) * price + found.waiting_usd for x in (found.api_usd, found.calls_usd))
     return replace(
@@ -327,7 +336,7 @@ def billed(found: Figures, seen: Mapping[str, Number]) -> Figures:
         api_usd=np.asanyarray(api * seen.get(COMMITMENTS, 1.0)),
         calls_usd=np.asanyarray(calls),
         gpu_hours=np.asanyarray(found.gpu_hours * hours),
-        gpu_usd=np.asanyarray(found.gpu_usd * hours * seen.get(GPU_PRICE, 1.0)),
+        gpu_usd=np.asanyarray(found.gpu_usd * hours * seen.get(GPU_PRICE, 1.0) + seen.get(GPU_BILL, 0.0)),
     )
 
 
@@ -348,13 +357,21 @@ def dearer(option: Option, by: Number) -> Option:
                    provisioned=_units_at(option.provisioned, by))
 
 
-def over_months(name: str, seen: Array, months: Figures) -> float:
-    """A fact over the forecast's in all months, from that of each, `seen` of shape (k,): a price by what was paid at it.
+def over_months(name: str, seen: Mapping[str, Array], months: Figures) -> float:
+    """A fact over the forecast's in all months, from that of each, shape (k, 1): a price by what was paid at it.
 
     A month in which nothing was paid at a price, such as one before the option is live, tells nothing of it; GPU hours, by the
-    hours, alike. Other facts count alike in each month.
+    hours, alike. Other facts count alike in each month. A bill of which the forecast has none: its sum.
     """
+    x, at = seen[name][:, 0], paid_at(name, seen, months)
+    if name == GPU_BILL:
+        return float(months.gpu_usd[x > 0].sum())
+    return float(x.mean() if at is None or at.sum() <= 0 else at.sum() / (at / x).sum())
+
+
+def paid_at(name: str, seen: Mapping[str, Array], months: Figures) -> Array | None:
+    """What was paid in each month at a price, USD, or the GPU hours; None for facts that count alike in each month."""
     own = np.maximum(months.calls_usd - months.waiting_usd, 0.0)
     own = own if own.sum() > 0 else months.calls_usd
-    at = {PRICE: own, STAY_PRICE: months.waiting_usd, GPU_HOURS: months.gpu_hours, GPU_PRICE: months.gpu_usd}.get(name)
-    return float(seen.mean() if at is None or at.sum() <= 0 else at.sum() / (at / seen).sum())
+    rent = np.where(seen[GPU_BILL][:, 0] > 0, 0.0, months.gpu_usd) if GPU_BILL in seen else months.gpu_usd
+    return {PRICE: own, STAY_PRICE: months.waiting_usd, GPU_HOURS: months.gpu_hours, GPU_PRICE: rent}.get(name)

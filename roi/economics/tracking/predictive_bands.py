@@ -117,7 +117,8 @@ def simulate(
         shared, options = in_calendar(*read_all(case, values, choices), days)
         luck = _luck(u[:, len(case.uncertain) :], count)
         monthly = figures(shared, options[id], options).in_days(days[:count])
-        prices = price_factors(case, shared, options, id, choices)[..., :count] * luck["price"]
+        own, stay = (price_factors(case, shared, options, each, choices)[..., :count] for each in (id, "stay"))
+        prices = paid_prices(monthly, own, stay) * luck["price"]
         moved = _moved(shared, options[id], luck)
         rows = of_figures(monthly, prices, moved, luck)
         for name, x in rows.items():
@@ -193,6 +194,16 @@ def price_factors(case: Case, shared: Shared, options: Mapping[str, Option], id:
     if option.api is None or middle.api is None:
         return np.ones(shared.horizon)
     return np.asanyarray(price_level(shared, option) / np.maximum(price_level(fixed, middle), 1e-12))
+
+
+def paid_prices(x: Figures, own: Array, stay: Array) -> Array:
+    """The price of all calls of each month over the forecast's, from that of the option's model and of the incumbent's.
+
+    What is paid for the incumbent until another model is live, and in parallel, is at its own price, which the part of the
+    bill's gap that is price moves (docs/economics.md, 4.9).
+    """
+    listed = (x.calls_usd - x.waiting_usd) / own + x.waiting_usd / stay
+    return np.asanyarray(np.where(listed > 0, x.calls_usd / np.where(listed > 0, listed, 1.0), own))
 
 
 def _savings(

@@ -18,6 +18,7 @@ from roi.economics.tracking.month_figures import (
     CACHE,
     COMMITMENTS,
     FACTS,
+    GPU_BILL,
     GPU_HOURS,
     GPU_PRICE,
     INPUT,
@@ -37,6 +38,7 @@ from roi.economics.tracking.month_figures import (
     shares_price,
     with_seen,
 )
+from roi.units import DAYS_PER_MONTH
 
 ORDER: Final = (
     (VOLUME, "calls", False),
@@ -87,7 +89,7 @@ class Effect:
     fact: str
     factor: float
     """Over the forecast, a price by what was paid at it, else on the mean of the months; of the share of calls: the months to
-    live, or the share escalated; of the cached share that the forecast has none of: the share."""
+    live, or the share escalated; of what the forecast has none of: the cached share, the USD that GPUs cost."""
     cash_usd: float
     """What it adds to the cash of these months; all effects add up to what came less the forecast."""
     saving_usd: float
@@ -146,7 +148,18 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
 
     stay_price = None if shares_price(options[id], options) else lambda now: _stay_price(now, came)
     told = _columns(came, rows=True)
-    return _seen(found, told, lambda x: x, routing(options, id, came), _rounds(options[id]), stay_price)
+    seen = _seen(found, told, lambda x: x, routing(options, id, came), _rounds(options[id]), stay_price)
+    return seen | _gpu_bill(found(seen), came) if any(each.gpu_usd for each in came) else seen
+
+
+def _gpu_bill(now: Figures, came: Sequence[Came]) -> dict[str, Array]:
+    """What was paid for GPUs in months in which those of `now` pay for none, USD of a month of 365/12 days; empty without any.
+
+    Such as before go-live, or for an option that calls an API: no factor on nothing makes it so.
+    """
+    usd = np.array([[(each.gpu_usd or 0.0) * DAYS_PER_MONTH / each.days] for each in came])
+    usd = np.where(now.gpu_usd > 0, 0.0, usd)
+    return {GPU_BILL: usd} if np.any(usd > 0) else {}
 
 
 def _stay_price(now: Figures, came: Sequence[Came]) -> Array:
@@ -255,8 +268,8 @@ def _seen(
         if name == READ:
             seen, months = (seen | x, None) if (x := _read_anew(came, known, now)) and name not in seen else (seen, months)
             continue
-        if name == CACHE:
-            known = known * (seen.get(READ, np.zeros(1)) <= 0)
+        if name in {CACHE, GPU_HOURS}:  # hours before there are any by the forecast are no factor on those ahead
+            known = known * (now > 0 if name == GPU_HOURS else seen.get(READ, np.zeros(1)) <= 0)
         if name == PRICE:
             rest, came = now - months.waiting_usd, came - months.waiting_usd
             now = np.where(rest > now * MOVED, rest, 0.0)
@@ -314,7 +327,7 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
         if not (cash[k] or saved[k]):
             continue
         seen = tracked.seen[name][:, 0]
-        factor = seen[-1] if name in {ROUTING, LIVE, PARALLEL} else over_months(name, seen, tracked.months)
+        factor = seen[-1] if name in {ROUTING, LIVE, PARALLEL} else over_months(name, tracked.seen, tracked.months)
         fact = f"{name} {OR_VOLUME}" if name in {PRICE, STAY_PRICE} and any(each.bill_alone for each in came) else name
         found.append(Effect(fact, float(factor), cash[k] / 100, saved[k] / 100))
     return tuple(sorted(found, key=lambda each: -abs(each.cash_usd))), shared_out.method

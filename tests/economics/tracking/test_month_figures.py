@@ -31,6 +31,6 @@ def test_gpu_hours_are_over_those_of_the_forecast_in_the_months_that_have_some()
     """None for three months, then 100 of 100 and 300 of 200: 400 of 300. Months without any were 1 in the mean, so 1.1."""
     zero, hours = np.zeros(5), np.array([0.0, 0.0, 0.0, 100.0, 300.0])
     months: Any = SimpleNamespace(calls_usd=zero, waiting_usd=zero, gpu_usd=zero, gpu_hours=hours)
-    seen = np.array([1.0, 1.0, 1.0, 1.0, 1.5])
+    seen = {name: np.array([[1.0], [1.0], [1.0], [1.0], [1.5]]) for name in (GPU_HOURS, VOLUME)}
     assert over_months(GPU_HOURS, seen, months) == pytest.approx(4 / 3)
     assert over_months(VOLUME, seen, months) == pytest.approx(1.1)

@@ -31,6 +31,7 @@ class RequestCost:
     cache_read_tokens: Number
     cache_write_tokens: Number
     output_tokens: Number
+    batch_tokens: Number
     batch_read_tokens: Number
     """Batch tokens that are read from a cache."""
     batched: Number
@@ -196,7 +197,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         cache_read_usd=mean(read_usd * now), cache_read_tokens=mean(read_tokens * now),
         cache_write_usd=mean(write_usd * now), cache_write_tokens=mean(write_tokens * now),
         output_usd=mean(output_usd * now), output_tokens=mean(seen.output * now),
-        batch_usd=mean(batch_usd), batch_read_tokens=mean(batch_read), batched=mean(1.0 - now),
+        batch_usd=mean(batch_usd), batch_tokens=mean((seen.total + seen.output) * (1.0 - now)),
+        batch_read_tokens=mean(batch_read), batched=mean(1.0 - now),
     )
 
 

@@ -1,5 +1,6 @@
 """What an option pays an API in a year, against genai-prices times volume: to 1e-9, before growth, drift and discount."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -304,3 +305,5 @@ def test_a_tuned_prompt_drops_only_the_prefix_that_a_request_has() -> None:
     assert api is not None
     cost = request_cost(shared, Tokens(prefix_tokens=0.0), api, 0.0)
     assert float(np.asarray(cost.input_tokens)) == pytest.approx(250.0)
+    batch = request_cost(shared, Tokens(), replace(api, batch_share=1.0), 0.0)
+    assert float(np.asarray(batch.batch_tokens)) == pytest.approx(1000.0 + 10.0)  # of input and output

@@ -85,9 +85,7 @@ class NextAnswer:
             return ()
         led, ids, move, following = c.verdict.leader, w.chosen.candidates, c.second_move, None
         if move is not None and move.likely:
-            among, saved = ids if move.after == led else (led,), w.drawn.saved(w.chosen.counts)
-            after = once_in_use(c.case, w.shared, w.options, w.chosen.counts, move.after, among)
-            _, following = find_second_move(after, w.shared, w.results, among, saved)
+            _, following = find_second_move(once_in_use(c.case, w, move.after, (move.option,)), (move.option,))
             led = move.after
         return settling(w.shared, w.options, w.central, w.drawn, ids, led, w.chosen.counts, asked, following,
                         named=self.experiment)

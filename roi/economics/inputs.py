@@ -244,6 +244,8 @@ class OwnCost:
     from_month: Annotated[Number | None, At("costs.{number}.from_month")]
     """First month in which it is paid; None: from go-live on."""
     to_month: Annotated[Number, At("costs.{number}.to_month", absent=np.inf)]
+    no_cash: bool = False
+    """True where nothing is paid: what cards of one's own lose in value."""
 
     @property
     def each_usd(self) -> Number:

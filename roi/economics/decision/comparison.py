@@ -19,7 +19,7 @@ from roi.economics.decision.measuring.trials import unpaid
 from roi.economics.decision.measuring.worth import Experiment, experiments
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result
 from roi.economics.decision.recommendation import find_first_move, hold_back, value
-from roi.economics.decision.second_move import SecondMove, adds, find_second_move, once_in_use
+from roi.economics.decision.second_move import SecondMove, find_second_move, once_in_use
 from roi.economics.decision.starts import Start, better_later, spared_by_waiting, when_to_start
 from roi.economics.decision.turning.api_timing import timings
 from roi.economics.decision.turning.break_even import BreakEven
@@ -57,8 +57,8 @@ class Comparison:
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
     second_move: SecondMove | None
-    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; the leading one
-    where it follows a first move. None where none saves anything at the central values, or what it follows is no mere API."""
+    """The leading option where it follows a first move; else what would follow the leading one, likely ones first: options on
+    GPUs after an API, and what was held back. None where none saves anything at the central values."""
     drivers: tuple[Driver, ...]
     """The uncertain facts that move an option's NPV, those that move it most first."""
     driver_option: str | None
@@ -244,12 +244,13 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     winning = None
     price = path_of(Shared, "usd_per_error")
     fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
-    in_use = cache(partial(once_in_use, case, shared, options, counts, among=chosen.candidates))
-    chosen = hold_back(shared, results, results, chosen, lambda id, to: adds(in_use(to), id))
+    in_use = cache(partial(once_in_use, case, w, among=chosen.candidates))
+    adds = cache(lambda id, to: None if (found := in_use(to)) is None else found.adds(id))
+    chosen = hold_back(shared, results, results, chosen, adds)
     first = find_first_move(results, chosen)
+    after = in_use(first or chosen.leader)
     move, following = find_second_move(
-        in_use(first or chosen.leader), shared, results, chosen.candidates if first is None else (chosen.leader,),
-        None if drawn is None else drawn.saved(counts))
+        after, (chosen.leader,) if first is not None else () if after is None else tuple({**after.done, **chosen.held}))
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
         measured = experiments(shared, options, measurable, drawn, chosen.candidates,
@@ -263,7 +264,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     if chosen.leader == "stay" and not shared.may_stay:
         alarms = (*alarms, NOWHERE_TO_GO)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
-                     turning=turning_price(case, shared, options, choices, results, chosen, drawn, in_use), following=following,
+                     turning=turning_price(case, shared, options, choices, results, chosen, drawn, adds), following=following,
                      winning=winning)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()

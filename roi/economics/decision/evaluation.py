@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.finance import present_value
-from roi.economics.inputs import Array, Number, Option, Plan, Shared, path_of
+from roi.economics.inputs import Array, Number, Option, OwnCost, Plan, Shared, path_of
 from roi.economics.lines.api_request import long_share, only_long
 from roi.economics.lines.line import Totals, any_positive
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import Costs, cost_lines
-from roi.economics.lines.shared_fleet import fleet_load
+from roi.economics.lines.people import setup_hours_paid
+from roi.economics.lines.shared_fleet import fleet_load, hours_paid
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
+from roi.units import MONTHS_PER_YEAR
 
 FLOOR_STEPS = 64
 """Numbers of replicas that a hybrid's floor is tried with at once, at most."""
@@ -220,22 +222,69 @@ def once_moved(shared: Shared, options: Mapping[str, Option], to: str) -> tuple[
     spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
     found = {id: replace(o, months_to_live=np.maximum(o.months_to_live, used.months_to_live), todays_end=used.life_first,
                          todays_life=used.life_every, is_successor=False) for id, o in options.items()}
+    if any_positive(shared.existing_hours):
+        found = {id: _paying(o, hours_taken(shared, used, o)) for id, o in found.items()}
     found["stay"] = replace(used, id="stay", kind="stay", months_to_live=0.0, months_in_parallel=0.0, costs=spent)
     factor = shared.price_factor if used.same_model else 1.0
     return replace(shared, commitment_usd=0.0, price_factor=factor, may_stay=True), found
 
 
 def once_left(shared: Shared, options: Mapping[str, Option], to: str, id: str) -> tuple[Shared, dict[str, Option]]:
-    """The values and options with the API `to` live, and nothing paid for that, when `id` leaves today's model; bar aside.
+    """The values and options with the first move `to` live, and nothing paid for it, when `id` leaves today's model; bar aside.
 
-    So much that saves is no longer `id`'s once `to` is in use (docs/economics.md, 8.7).
+    So much that saves is no longer `id`'s once `to` is in use, and what `to` takes until then is not `id`'s either: hours of
+    people who are paid anyway, and the value that cards of one's own lose which `id` needs no more (docs/economics.md, 8.7).
     """
-    used = options[to]
-    live = np.maximum(options[id].months_kept, used.months_to_live)
+    used, option = options[to], options[id]
+    live = np.maximum(option.months_kept, used.months_to_live)
     spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
     found = replace(used, months_to_live=live, months_in_parallel=0.0, costs=spent, setup_hours=0.0, evaluation_usd=0.0,
                     evaluation_labels=0.0, is_successor=False)
+    found = _paying(found, -hours_taken(shared, used, option))
+    found = _paying(found, -_cards_lose(shared, options, used, option, live), no_cash=True)
     return replace(shared, quality_bar=0.0), {**options, to: found}
+
+
+def hours_taken(shared: Shared, first: Option, option: Option) -> Number:
+    """USD of the hours of people who are paid anyway that the `first` move takes and the `option` after it counts on too.
+
+    Until the option is live they set up the first and run it, which its own set-up cannot have; while both run, both ask for
+    them. At the wages of today.
+    """
+    there, live = shared.existing_hours, np.maximum(option.months_to_live, first.months_to_live)
+    if not any_positive(there):
+        return 0.0
+    one, other = (np.minimum(hours_paid(o, o.run_hours, o.run_hours_shared), there) for o in (first, option))
+    twice = np.maximum(one + other - there, 0.0) * np.maximum(option.months_kept - live, 0.0)
+    if not shared.existing_on_call_only:
+        taken = np.minimum(setup_hours_paid(first), there * first.months_to_live) + one * (live - first.months_to_live)
+        hours = setup_hours_paid(option)
+        twice = twice + np.minimum(hours, there * live) - np.minimum(hours, there * live - taken)
+    return twice * shared.usd_per_hour
+
+
+def _cards_lose(shared: Shared, options: Mapping[str, Option], first: Option, option: Option, months: Number) -> Number:
+    """USD that cards of one's own lose in so many months, of those that the first move holds and the option does not."""
+
+    def held(o: Option) -> Number:
+        return sum((line.upfront for line in cost_lines(shared, o, options).lines if line.kind is LineKind.HARDWARE
+                    and line.no_cash), 0.0)
+
+    terms, plan = first.hardware, first.plan
+    if terms is None or plan is None or not any_positive(plan.usd_per_gpu):
+        return 0.0
+    more = np.maximum(held(first) - (held(option) if option.plan is not None and option.plan.gpu == plan.gpu else 0.0), 0.0)
+    left = (terms.kept_per_year / (1.0 + shared.discount_rate)) ** (months / MONTHS_PER_YEAR)
+    return more * (1.0 - left)
+
+
+def _paying(option: Option, usd: Number, *, no_cash: bool = False) -> Option:
+    """The option with so much more to pay at its set-up, USD."""
+    if not np.any(usd):
+        return option
+    more = OwnCost(path=f"first move {len(option.costs)}", name="what a first move takes", option=option.id, upfront_usd=usd,
+                   usd_per_month=0.0, from_month=None, to_month=np.inf, no_cash=no_cash)
+    return replace(option, costs=(*option.costs, more))
 
 
 def alone_from(option: Option, horizon: int) -> int:

@@ -5,17 +5,44 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import numpy as np
+
 from roi.economics.decision.option_result import CENT, OptionResult, Standing
-from roi.economics.inputs import Shared
+from roi.economics.inputs import Array, Shared
+from roi.numerics.arrays import Flags
 
 LUCK: Final = 2.0
 """Standard errors of a chance by which its bar is moved, to see what the draws do not tell: 95% of normal luck."""
 
-Adds = Callable[[str, str], tuple[float, float | None] | None]
-"""What an option adds to an API once that is in use: the mean, USD, and the share of the draws in which it adds anything.
 
-No share without draws; None where nobody can say.
-"""
+@dataclass(frozen=True)
+class Added:
+    """What an option adds to a first move that is carried out."""
+
+    usd: Array
+    """In each draw in which the first move reaches the bar, else at the central values, USD; shape (n,)."""
+    drawn: bool = True
+    """False where these are the central values."""
+    most_usd: float = math.inf
+    """What the mean is at most: what adds nothing at the central values adds no more than that."""
+
+    @property
+    def mean_usd(self) -> float:
+        """What it adds on average, USD."""
+        return min(float(self.usd.mean()), self.most_usd)
+
+    @property
+    def chance(self) -> float | None:
+        """Share of the draws in which it adds anything; None without draws."""
+        return float(np.mean(self.usd > 0)) if self.drawn else None
+
+    def likely(self, shared: Shared, result: OptionResult | Standing) -> bool:
+        """Whether that is above zero on average, and in as many draws as 8.3 asks of the option."""
+        return self.mean_usd > 0 and (self.chance is None or self.chance >= chance_needed(shared, result))
+
+
+Adds = Callable[[str, str], Added | None]
+"""What an option, by its id, adds to a first move, by its id; None where that never reaches the bar."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,17 +152,21 @@ def hold_back(
     """
     while (first := find_first_move(results, chosen, standings)) is not None:
         added = adds(chosen.leader, first)
-        if added is None or adds_enough(shared, standings[chosen.leader], *added):
+        if added is None or added.likely(shared, standings[chosen.leader]):
             break
         likely = tuple(id for id in chosen.likely if id != chosen.leader)
         chosen = replace(chosen, leader=_leader(standings, chosen.counts, likely), likely=likely,
-                         held={**chosen.held, chosen.leader: added[1]})
+                         held={**chosen.held, chosen.leader: added.chance})
     return chosen
 
 
-def adds_enough(shared: Shared, result: OptionResult | Standing, mean: float, odds: float | None) -> bool:
-    """Whether what an option adds to its first move is likely: above zero on average, and in as many draws as 8.3 asks."""
-    return mean > 0 and (odds is None or odds >= chance_needed(shared, result))
+def added_to(saved: Array, left: Callable[[], Array], meets: Flags, reached: Flags) -> Array | None:
+    """What an option adds to a first move by what both save alone, USD; None where the first never has `reached` the bar.
+
+    What the option `saved` in the place of today's model, less what the first move would save once that is `left` to it, in
+    draws in which the option `meets` the bar; of the draws in which the first does. Shapes (..., n).
+    """
+    return (saved - np.where(meets, left(), 0.0))[..., reached] if reached.any() else None
 
 
 def _likely(shared: Shared, result: OptionResult | Standing, counts: str) -> bool:

@@ -78,12 +78,17 @@ def _with_more(hours: str, t: Training | None) -> str:
     return f"({hours} + {pick(t.adapters) - 1.0:,.6g} further adapters x {pick(t.further_hours):,.6g} h)"
 
 
+def setup_hours_paid(option: Option) -> Number:
+    """Engineer hours of the option until it is live, of all its adapters."""
+    paid, t = hours_paid(option, option.setup_hours, option.setup_hours_shared), option.training
+    return paid if one_adapter(t) else paid + hours_of_more(t)
+
+
 def setup_lines(shared: Shared, option: Option) -> list[Line]:
     """The lines of what is paid once, in month 0."""
     lines, nothing = [], nothing_monthly(shared)
     if any_positive(option.setup_hours):
-        paid, t = hours_paid(option, option.setup_hours, option.setup_hours_shared), option.training
-        paid = paid if one_adapter(t) else paid + hours_of_more(t)
+        paid, t = setup_hours_paid(option), option.training
         lines.append(Line(
             name="engineering, set-up", kind=LineKind.SET_UP, path=nothing, rate=0.0, upfront=paid * shared.usd_per_hour,
             facts=(fact_of(option, "setup_hours"), *FURTHER, "people.usd_per_hour"),
@@ -260,7 +265,7 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
         return told if here == 1.0 else f"{f'({told})' if terms[1:] else told} x {here:.4g} of the month"
 
     return Line(
-        name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd,
+        name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd, no_cash=cost.no_cash,
         arithmetic=arithmetic if _runs(cost) else Words(lambda: arithmetic(-1)),
         path=np.asanyarray((cost.usd_per_month + cost.each_usd * billed_requests(shared)) * part),
         facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),

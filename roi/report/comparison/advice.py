@@ -397,4 +397,4 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
     cash = f"cash {usd(cash_from(after, alone_from(o)))} -> {usd(o.cash_monthly_usd)} a month{sold}"
     return (f"Over {after.label}{reached}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
-            f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")
+            f" set-up {usd(move.upfront_usd)}; {_paid(c, move)}.")

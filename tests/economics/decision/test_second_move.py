@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quiet_scenario import CHEAPER, LUNA, SELF, STAY, case_of
+from quiet_scenario import ADAPTER, CASCADE, CHEAPER, LUNA, NONE, OWN, SELF, STAY, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import can_be_in_use, once_moved
 from roi.economics.decision.measuring.worth import Experiment
-from roi.economics.decision.recommendation import choose, find_first_move, hold_back
-from roi.economics.decision.second_move import left_to, once_in_use
+from roi.economics.decision.recommendation import Added, choose, find_first_move, hold_back
+from roi.economics.decision.second_move import SecondMove, choose_first, left_to, once_in_use
 from roi.economics.decision.weighing import settle, weigh
 from roi.economics.finance import discount_factors
 
@@ -209,7 +209,7 @@ def test_what_an_api_saves_once_gpus_are_live_is_what_they_add_less_to_it() -> N
     """In every draw, to the cent: so the rule is asked at other volumes and prices without a second draw of GPUs."""
     w = weigh(dear().case)
     assert w.drawn is not None
-    found = once_in_use(dear().case, w.shared, w.options, "errors", CHEAPER, (SELF,))
+    found = once_in_use(dear().case, w, CHEAPER, (SELF,))
     assert found is not None
     left = left_to(dear().case, w.choices, w.drawn.n, w.drawn.seed, id=SELF, to=CHEAPER)
     np.testing.assert_allclose(w.drawn.npv[SELF] - left.npv[CHEAPER], found.added(SELF), atol=0.01)
@@ -307,6 +307,152 @@ def test_what_leads_in_the_place_of_one_held_back_is_the_best_of_the_others() ->
     shared = replace(w.shared, may_stay=False)
     chosen = choose(shared, results, "errors")
     assert (chosen.leader, find_first_move(results, chosen)) == ("own", "first")
-    held = hold_back(shared, results, results, chosen, lambda id, to: (5.0, 0.57))
+    held = hold_back(shared, results, results, chosen, lambda id, to: Added(np.repeat([9.0, -1.0], [57, 43])))
     assert (held.leader, held.likely, held.held) == ("late", ("late", "first"), {"own": 0.57})
-    assert hold_back(shared, results, results, chosen, lambda id, to: (5.0, 0.9)) == chosen
+    assert hold_back(shared, results, results, chosen, lambda id, to: Added(np.repeat([9.0, -1.0], [90, 10]))) == chosen
+
+
+BOTH_SERVED = {"serving": {"spares": 0, "headroom": 0.0, "capacities": [
+    {"model": model, "gpu": "h100-sxm", "gpus": 1, "requests_per_s": 100.0, "pooling": 1.0}
+    for model in ("qwen3-8b", "qwen3-8b+lora")]}, "training": {"retrain_every_months": None}}
+WRONG = 100 * 2_628_000 * 0.02  # USD a month, were all answers wrong
+
+
+def after(to: str, id: str, **changes: Any) -> tuple[float, Any]:
+    """What `id`, live after six months and half a month in parallel, adds to `to`, live after one; with the options."""
+    months = {"api": 1.0, "cascade": 1.0, "self_hosted": 1.0, "own_hardware": 1.0, "self_hosted_adapter": 6.0}
+    case = case_of(**{
+        **SERVED, **BOTH_SERVED, "workload": LATER["workload"], "quality": {"usd_per_error": 0.02, "bar": 0.85},
+        "timing": {"months_to_live": months, "months_in_parallel": 0.5}, "own_hardware": {"cards": {"H100-SXM": 8}},
+        "candidates": {**SERVED["candidates"], "methods": ["lora"], "cascade_first": ["openai/gpt-6-luna"],
+                       "own_hardware": to == OWN}, **changes})
+    w = weigh(case)
+    found = once_in_use(case, w, to, (id,))
+    assert found is not None
+    added = found.adds(id)
+    assert added is not None
+    return added.mean_usd, w
+
+
+@pytest.mark.parametrize("to", [CHEAPER, SELF, CASCADE])
+def test_what_is_added_is_what_the_first_move_costs_from_when_it_is_left_less_the_second_and_its_set_up(to: str) -> None:
+    """The first is paid for another half month beside the second, and its answers are used: from 6.5 months on it is spared.
+
+    Today's model is left by then either way. gpt-6-luna costs $39,420 a month and 10% are wrong, as of the three H100 at
+    $4,380; of a cascade the last month tells. The adapter on three H100 too: 6% are wrong.
+    """
+    added, w = after(to, ADAPTER)
+    alone = 0.5 * FACTORS[6] + FACTORS[7:].sum()
+    spared = {CHEAPER: 100 * LUNA + 0.1 * WRONG, SELF: GPUS + 0.1 * WRONG, CASCADE: w.central[CASCADE].total.monthly[-1]}[to]
+    paid = float(w.central[ADAPTER].total.upfront) + GPUS * FACTORS[6:].sum() + 0.06 * WRONG * alone
+    assert added == pytest.approx(spared * alone - paid, rel=1e-9)
+
+
+def test_cards_that_the_second_move_needs_no_more_are_sold_when_it_has_left_the_first() -> None:
+    """Three cards of one's own, $13,351 each today, keep 65% of that a year: sold after 6.5 months, and not after 24."""
+    added, w = after(OWN, ADAPTER)
+    alone, years = 0.5 * FACTORS[6] + FACTORS[7:].sum(), 6.5 / 12
+    lines = {line.name: line for line in w.central[OWN].costs.lines}
+    cards = float(lines["own cards, not sold (no cash)"].upfront)
+    sold = cards * ((0.65 / 1.1) ** years - (0.65 / 1.1) ** 2)
+    spared = float(lines["colocation"].monthly[-1]) + 0.1 * WRONG
+    paid = float(w.central[ADAPTER].total.upfront) + GPUS * FACTORS[6:].sum() + 0.06 * WRONG * alone
+    assert added == pytest.approx(spared * alone + sold - paid, rel=1e-9)
+
+
+def test_a_second_move_on_the_same_cards_of_ones_own_sells_and_buys_none() -> None:
+    """What the three would fetch is the same whether the adapter follows or not: as if they fetched nothing."""
+    adapter = "own-hardware:qwen3-8b+lora"
+    free = {"own_hardware": {"cards": {"H100-SXM": 8}, "resale_usd_per_gpu": 0.0}}
+    assert after(OWN, adapter)[0] == pytest.approx(after(OWN, adapter, **free)[0], abs=1e-6)
+
+
+@pytest.mark.parametrize(("to", "hours"), [(SELF, 30 + 10), (CHEAPER, 0)])
+def test_hours_that_are_paid_anyway_are_not_had_twice(to: str, hours: float) -> None:
+    """80 hours a month for six months; 60 set the first up, 50 a month run it for five: 170 are left of the 200 of the second.
+
+    While both run, for half a month, they ask for 100 of 80. An API takes 60 alone. All else is as where nobody's hours count.
+    """
+    people = {"existing_hours_per_month": 80.0,
+              "setup_hours": {**NONE, "api": 60.0, "self_hosted": 60.0, "self_hosted_adapter": 200.0},
+              "run_hours_per_month": {**NONE, "self_hosted": 50.0, "self_hosted_adapter": 50.0}}
+    assert after(to, ADAPTER)[0] - after(to, ADAPTER, people=people)[0] == pytest.approx(hours * 100.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("hours", "short"), [(420.0, 0.0), (450.0, 30.0)])
+def test_hours_that_set_up_an_api_are_none_of_the_gpus_that_follow(hours: float, short: float) -> None:
+    """Of 480 hours in six months, paid anyway, the API takes 60; besides, an evaluation costs $400."""
+    def followed(taken: float) -> SecondMove:
+        people = {"existing_hours_per_month": 80.0, "setup_hours": {**NONE, "api": taken, "self_hosted": hours}}
+        move = compare(case_of(**{**LATER, **SERVED, "people": people}), thresholds=False).second_move
+        assert move is not None
+        return move
+
+    assert followed(0.0).npv_usd - followed(60.0).npv_usd == pytest.approx(short * 100.0, abs=1e-6)
+    assert (followed(0.0).upfront_usd, followed(60.0).upfront_usd) == (400.0, pytest.approx(400.0 + short * 100.0))
+
+
+SELDOM, OFTEN = ({"value": value, "low": low, "high": 0.95} for value, low in ((0.92, 0.89), (0.93, 0.91)))
+
+
+@cache
+def tuned(often: bool, usd_per_error: float = 1e-4, volume: float = 1.0) -> Comparison:
+    """An adapter that is live an hour after its base, both on three GPUs: it saves more if fewer of its answers are wrong."""
+    months = {"api": 1.0, "cascade": 1.0, "cache_batch": 0.0, "self_hosted": 1.0, "self_hosted_adapter": 1.001}
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": 0.85, "qwen3-8b": 0.90, "qwen3-8b+lora": OFTEN if often else SELDOM}
+    return compare(case_of(**{
+        **SERVED, **BOTH_SERVED, "draws": 512, "workload": {"requests_per_day": 8_640_000.0 * volume},
+        "timing": {"months_to_live": months}, "quality": {"bar": 0.8, "usd_per_error": usd_per_error, "scores": scores},
+        "candidates": {**SERVED["candidates"], "methods": ["lora"], "api_models": []}}))
+
+
+def gained(c: Comparison) -> np.ndarray[Any, Any]:
+    """By hand what the adapter adds in each draw: 10% are wrong of its base, and their rents are the same."""
+    w = weigh(c.case)
+    assert w.drawn is not None
+    paid = float(w.central[ADAPTER].total.upfront)
+    return 100 * 2_628_000 * 1e-4 * (0.10 - w.drawn.wrong[ADAPTER]) * (0.999 * FACTORS[1] + FACTORS[2:].sum()) - paid
+
+
+def test_what_adds_too_seldom_to_own_gpus_is_passed_over() -> None:
+    """It leads by its mean and beats staying in each draw; it adds to its base in seven of ten."""
+    c = tuned(often=False)
+    by_id, odds = {o.id: o for o in c.options}, float(np.mean(gained(c) > 0))
+    assert by_id[ADAPTER].expected_npv_usd > by_id[SELF].expected_npv_usd
+    assert 0.6 < odds < 0.79
+    assert (c.verdict.steps, c.verdict.first_move) == ((SELF,), None)
+    assert [(p.option, p.reason, p.chance, p.chance_needed) for p in c.verdict.passed_over] == [
+        (ADAPTER, "not likely to add", pytest.approx(odds, abs=2 / 512), 0.8)]
+    assert c.second_move is not None
+    assert (c.second_move.option, c.second_move.after, c.second_move.likely) == (ADAPTER, SELF, False)
+    assert choose_first(c.case, weigh(c.case)).leader == SELF, "as two comparisons are held against each other"
+
+
+def test_what_adds_often_to_own_gpus_follows_them_and_what_both_save_is_told() -> None:
+    c = tuned(often=True)
+    by_id, move, adds = {o.id: o for o in c.options}, c.second_move, gained(c)
+    assert c.verdict.steps == (SELF, ADAPTER)
+    assert move is not None
+    assert (move.after, move.likely, move.chance) == (SELF, True, pytest.approx(float(np.mean(adds > 0)), abs=2 / 512))
+    assert move.npv_usd == pytest.approx(adds.mean(), rel=2e-3)  # of a run that fails some cost more, $2 each
+    assert move.both_npv_usd == pytest.approx(by_id[SELF].expected_npv_usd + move.npv_usd, rel=1e-9)
+    assert move.upfront_usd == pytest.approx(by_id[ADAPTER].upfront_usd)
+    paid, a_month = float(by_id[ADAPTER].upfront_usd), 100 * 2_628_000 * 1e-4 * (0.10 - 0.07)
+    assert move.payback_months == pytest.approx(1.001 + paid / a_month, rel=1e-3)
+    assert move.payback_cash_months == np.inf
+
+
+def test_other_volumes_and_prices_hold_what_follows_own_gpus_to_the_same_rule() -> None:
+    """Both where it is held back today and where it follows: compared anew on either side of where that turns."""
+    seldom, often = tuned(often=False), tuned(often=True)
+    up, down = seldom.turning_volume(up=True), often.turning_volume(up=False)
+    assert up is not None
+    assert down is not None
+    for is_often, (volume, *_) in ((False, up), (True, down)):
+        times = volume / 8_640_000.0
+        led = [tuned(often=is_often, volume=times * each).verdict.steps for each in (0.99, 1.01)]
+        assert led == [(SELF,), (SELF, ADAPTER)]
+    for is_often, price in ((False, seldom.verdict.flips_at_usd_per_error), (True, often.verdict.flips_at_usd_per_error)):
+        assert price is not None
+        led = [tuned(often=is_often, usd_per_error=price * each).verdict.steps for each in (0.99, 1.01)]
+        assert led == [(SELF,), (SELF, ADAPTER)]

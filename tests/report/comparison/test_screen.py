@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from quiet_scenario import ADAPTER, SELF, case_of
 
 from roi.answers.next import NextAnswer
 from roi.economics.decision.alarms import Alarm
@@ -315,6 +316,34 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     assert "to beat the second best" not in text, "told as the chance over the first move"
     other = next(o.id for o in c.options if o.id not in {"stay", "cache-batch", c.verdict.leader})
     assert "to beat the second best" in flat(replace(c, verdict=replace(c.verdict, second=other)))
+
+
+@pytest.mark.full
+def test_what_follows_own_gpus_is_told_with_what_both_save_or_as_what_adds_too_seldom() -> None:
+    """An adapter of which 7% are wrong, or 8%, each 2% to 3% more or fewer, after its base of which 10% are."""
+    models = "qwen3-8b", "qwen3-8b+lora"
+    served = [{"model": model, "gpu": "h100-sxm", "gpus": 1, "requests_per_s": 100.0} for model in models]
+
+    def at(right: float, low: float) -> Comparison:
+        scores = {"gpt-5.4": 0.95, "qwen3-8b": 0.9, "qwen3-8b+lora": {"value": right, "low": low, "high": 0.95}}
+        return compare(case_of(
+            draws=128, workload={"requests_per_day": 8_640_000.0},
+            quality={"usd_per_error": 1e-4, "bar": 0.8, "scores": scores},
+            serving={"spares": 0, "headroom": 0.0, "capacities": served}, training={"retrain_every_months": None},
+            candidates={"api_models": [], "cascade_first": [], "methods": ["lora"], "hybrid": False},
+            timing={"months_to_live": {"cache_batch": 0.0, "self_hosted": 1.0, "self_hosted_adapter": 1.001}}))
+
+    c = at(0.93, 0.91)
+    text, move, by_id = flat(c), c.second_move, {o.id: o for o in c.options}
+    assert c.verdict.steps == (SELF, ADAPTER)
+    assert f"Over {by_id[SELF].label}: mean NPV +{short_usd(move.npv_usd)}" in text
+    assert f"set-up {usd(by_id[ADAPTER].upfront_usd)}" in text
+    assert f"Both, wrong answers counted: mean {short_usd(move.both_npv_usd)}" in text
+    c = at(0.92, 0.89)
+    assert c.verdict.steps == (SELF,)
+    text = flat(c)
+    assert "Then" not in text
+    assert f"Higher mean NPV but adds to {by_id[SELF].label} too seldom: {by_id[ADAPTER].label}" in text
 
 
 def test_a_value_of_today_is_told_once_of_all_that_would_undo_the_advice() -> None:

@@ -1,17 +1,20 @@
 """How the options that may be recommended stand with other facts than today's: who leads, and how far each is from that."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, draw, draws_and_seed
-from roi.economics.decision.evaluation import Choice, can_be_in_use
+from roi.economics.decision.evaluation import Choice
 from roi.economics.decision.option_result import OptionResult, Standing, standing
 from roi.economics.decision.recommendation import (
     LUCK,
+    Added,
+    Adds,
+    added_to,
     chance,
     chance_needed,
     choose,
@@ -84,25 +87,22 @@ class Elsewhere:
         first = find_first_move(self.results, raw, standings)
         if first is not None and (x := after(raw.leader, first)) is not None:
             mean, least = saved[raw.leader]
-            saved[raw.leader] = mean, min(least, float(x.mean()), _at_bar(x, chance_needed(shared, standings[raw.leader])))
+            saved[raw.leader] = mean, min(least, x.mean_usd, _at_bar(x.usd, chance_needed(shared, standings[raw.leader])))
         return Stood(leaders, with_staying(shared, saved), chances)
 
-    def _after(self, drawn: Drawn, id: str, to: str) -> Array | None:
-        """What an option on GPUs adds to an API in use, in draws in which that reaches the bar; None where 8.7 asks nothing."""
-        shared, options, choices = self._settled
-        if not (options[id].self_hosted and can_be_in_use(options[to]) and drawn.meets[to].any()):
-            return None
-        left = left_to(self.case, choices, drawn.n, drawn.seed, id=id, to=to).saved(shared.counts)[to]
-        return (drawn.saved(shared.counts)[id] - np.where(drawn.meets[id], left, 0.0))[drawn.meets[to]]
+    def _after(self, drawn: Drawn, id: str, to: str) -> Added | None:
+        """What an option adds to a first move; None where that never reaches the bar."""
+        shared, _, choices = self._settled
 
-    def _led(
-        self, bars: Shared, standings: Mapping[str, Standing], after: Callable[[str, str], Array | None],
-    ) -> str:
+        def left() -> Array:
+            return left_to(self.case, choices, drawn.n, drawn.seed, id=id, to=to).saved(shared.counts)[to]
+
+        x = added_to(drawn.saved(shared.counts)[id], left, drawn.meets[id], drawn.meets[to])
+        return None if x is None else Added(x)
+
+    def _led(self, bars: Shared, standings: Mapping[str, Standing], after: Adds) -> str:
         """Who leads, what adds too seldom to its first move held back; what comes first has paid back as it has today."""
-        def adds(id: str, to: str) -> tuple[float, float] | None:
-            return None if (x := after(id, to)) is None else (float(x.mean()), float(np.mean(x > 0)))
-
-        return hold_back(bars, self.results, standings, choose(bars, standings, bars.counts), adds).leader
+        return hold_back(bars, self.results, standings, choose(bars, standings, bars.counts), after).leader
 
     def _central(self) -> Stood:
         w = weigh(self.case, self.ids)

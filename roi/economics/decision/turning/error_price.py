@@ -1,7 +1,7 @@
 """The price of a wrong answer at which another option is recommended, by means and chances, each hybrid on its floor there."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise, product
@@ -10,20 +10,22 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, draw
-from roi.economics.decision.evaluation import Choice, can_be_in_use, choose_plan, evaluate, once_left
+from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, once_left
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import CENT, OptionResult, Standing
 from roi.economics.decision.recommendation import (
     LUCK,
+    Added,
+    Adds,
     Choices,
+    added_to,
     chance_needed,
     choose,
     find_first_move,
     hold_back,
     with_bars,
 )
-from roi.economics.decision.second_move import OnceInUse, left_to
-from roi.economics.decision.second_move import adds as second_move_adds
+from roi.economics.decision.second_move import left_to
 from roi.economics.decision.verdict import Flip, TurningPrice
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
@@ -35,21 +37,20 @@ ONE_PRICE: Final = 1e-6
 at all move it by more."""
 HIGHEST: Final = 1e6
 """USD per wrong answer up to which a hybrid's floor is chosen anew; above it the floor stays."""
-InUse = Callable[[str], OnceInUse | None]
 USD_PER_ERROR: Final = path_of(Shared, "usd_per_error")
 
 
 def turning_price(
     case: Case, shared: Shared, options: Mapping[str, Option], choices: Mapping[str, Choice],
-    results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None, in_use: InUse,
+    results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None, adds: Adds,
 ) -> TurningPrice:
     """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which.
 
     In each draw savings are linear in it as long as floors stay, so that the leader changes where two means cross, where a
     chance crosses what its kind needs, or where a floor changes. A template's value gives way to one that is stated, without a
     spread; another keeps its spread, as a share. The other bars are LUCK standard errors of a chance lower or higher, on the
-    same side of today's: n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer. `in_use` tells
-    what options add to an API that is in use, by its id.
+    same side of today's: n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer. `adds` tells
+    what options add to a first move at today's price.
     """
     today, ids = float(np.asarray(shared.usd_per_error)), chosen.candidates
     each = np.asarray(today)
@@ -62,7 +63,7 @@ def turning_price(
         case = Case(facts={**case.facts, USD_PER_ERROR: dollar})
         drawn = draw(case, ids, choices, drawn.n, drawn.seed) if drawn is not None else None
     floors = {id: _floors(shared, options, id, choices.get(id)) for id in ids}
-    priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors, in_use)
+    priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors, adds)
     flip = priced.turn(shared)
     others, now = [flip], priced.counted
     side, at_once = flip[0] - now if flip else 0.0, priced.leader(shared, now)
@@ -126,11 +127,11 @@ class _Priced:
     """USD that a wrong answer costs in the draws of `drawn`."""
     floors: Mapping[str, list[tuple[float, Choice | None]]]
     """By option: from which price on, USD, it takes which plan and floor, ascending from 0."""
-    in_use: InUse
+    adds: Adds
     rows: dict[tuple[str, Choice | None], Row] = field(default_factory=dict)
     """Rows of options on a plan and floor, as far as worked out so far."""
     following: dict[tuple[str, str], Row | None] = field(default_factory=dict)
-    """What an option adds to an API in use, as far as worked out so far."""
+    """What an option adds to a first move, as far as worked out so far."""
     standings: dict[float, dict[str, Standing]] = field(default_factory=dict)
     """How each option stands at a price of a wrong answer, USD, as far as worked out so far."""
 
@@ -175,11 +176,10 @@ class _Priced:
         standings = self.standings[usd_per_error]
         chosen = replace(choose(bars, standings, "errors"), counts=self.chosen.counts)
 
-        def adds(id: str, to: str) -> tuple[float, float | None] | None:
+        def adds(id: str, to: str) -> Added | None:
             if usd_per_error == self.counted or (row := self._following(id, to)) is None:
-                return second_move_adds(self.in_use(to), id)
-            added = row.without + usd_per_error * row.slope
-            return float(added.mean()), None if self.drawn is None else float(np.mean(added > 0))
+                return self.adds(id, to)
+            return Added(row.without + usd_per_error * row.slope, self.drawn is not None)
 
         return hold_back(bars, self.results, standings, chosen, adds).leader
 
@@ -189,22 +189,22 @@ class _Priced:
         return find_first_move(self.results, choose(self.shared, self.results, self.chosen.counts))
 
     def _following(self, id: str, to: str) -> Row | None:
-        """What the option adds to the API once that is in use, in draws in which that reaches the bar, on today's floor."""
+        """What the option adds to a first move, in draws in which that reaches the bar, on today's floor."""
         if (id, to) not in self.following:
             self.following[id, to] = self._follows(id, to)
         return self.following[id, to]
 
     def _follows(self, id: str, to: str) -> Row | None:
-        reached = np.ones(1, dtype=bool) if self.drawn is None else self.drawn.meets[to]
-        if not (self.options[id].self_hosted and can_be_in_use(self.options[to]) and reached.any()):
-            return None
-        row, meets = self._row(id, self.choices.get(id)), np.ones(1, dtype=bool)
-        if self.drawn is None:
-            left = self._central(once_left(self.shared, self.options, to, id)[1], to)
-        else:
-            meets = self.drawn.meets[id]
-            left = self._by_draw(left_to(self.case, self.choices, self.drawn.n, self.drawn.seed, id=id, to=to), to)
-        return Row(row.result, *((a - meets * b)[reached] for a, b in zip((row.without, row.slope), left, strict=True)))
+        row, all_do, drawn = self._row(id, self.choices.get(id)), np.ones(1, dtype=bool), self.drawn
+
+        def left() -> Array:
+            if drawn is None:
+                return np.stack(self._central(once_left(self.shared, self.options, to, id)[1], to))
+            return np.stack(self._by_draw(left_to(self.case, self.choices, drawn.n, drawn.seed, id=id, to=to), to))
+
+        x = added_to(np.stack((row.without, row.slope)), left, *(
+            all_do if drawn is None else drawn.meets[each] for each in (id, to)))
+        return None if x is None else Row(row.result, *x)
 
     def _standing(self, id: str, row: Row, usd_per_error: float) -> Standing:
         r, saved = row.result, row.without + usd_per_error * row.slope

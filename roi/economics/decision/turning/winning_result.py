@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 
 from roi.economics.decision.draws import ASKED_DRAWS, Drawn, draw, saved_below_bar
-from roi.economics.decision.evaluation import Evaluated, can_be_in_use, choices_of
+from roi.economics.decision.evaluation import Evaluated, choices_of
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.measuring.trials import answers, deviation_beside
 from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import OptionResult, Standing
-from roi.economics.decision.recommendation import choose, hold_back
+from roi.economics.decision.recommendation import Added, added_to, choose, hold_back
 from roi.economics.decision.second_move import left_to
 from roi.economics.decision.verdict import WinningResult
 from roi.economics.inputs import Array, Option, Shared, path_of
@@ -115,7 +115,7 @@ class _AtRate:
     n: int
     """Draws that are looked at."""
     known: dict[tuple[str, str], list[Array]] = field(default_factory=dict)
-    """What an API saves once an option is live, as far as worked out: at no error rate, and at TRIED, USD."""
+    """What a first move saves once an option is live, as far as worked out: at no error rate, and at TRIED, USD."""
 
     def world(self, rate: float, shared: Shared, read: Mapping[str, Option]) -> tuple[Shared, dict[str, Option]]:
         """What is judged at this rate, whatever the bar."""
@@ -127,22 +127,20 @@ class _AtRate:
         judged = answers(self.options[id]) == answers(self.subject)
         return 1.0 - rate >= self.shared.quality_bar if judged else self.drawn.meets[id][: self.n]
 
-    def adds(self, id: str, to: str, rate: Array, saved: Array) -> tuple[float, float] | None:
+    def adds(self, id: str, to: str, rate: Array, saved: Array) -> Added | None:
         """As `Adds` says, of an option that so much is `saved` by in the place of today's model."""
-        in_use = self.reached(to, rate)
-        if not (self.options[id].self_hosted and can_be_in_use(self.options[to]) and in_use.any()):
-            return None
-        x = (saved - np.where(self.reached(id, rate), self.left(id, to, rate), 0.0))[in_use]
-        return float(x.mean()), float(np.mean(x > 0))
+        x = added_to(saved, lambda: self.left(id, to, rate), self.reached(id, rate), self.reached(to, rate))
+        return None if x is None else Added(x)
 
     def left(self, id: str, to: str, rate: Array) -> Array:
         """What `left_to` says of each draw."""
         if (id, to) not in self.known:
-            kept = choices_of({id: self.options[id]})
+            kept = choices_of({each: self.options[each] for each in (id, to)})
             self.known[id, to] = [left_to(self.case, kept, self.n, self.drawn.seed, id=id, to=to, world=partial(
                 self.world, each)).saved(self.counts)[to] for each in (0.0, TRIED)]
         none, some = self.known[id, to]
         return none + (some - none) / TRIED * rate
+
 
 def _last(wins: Callable[[int], bool], low: int, high: int) -> int | None:
     """The last number from `low` to `high` that wins, where all below it do; None where none does."""

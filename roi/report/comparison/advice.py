@@ -293,7 +293,7 @@ def _stay(c: Comparison) -> Block:
     successor = instead_of_staying(c)
     open_yet = nothing_fails(c) or v.passed_over or missed_slo(c, "stay") or any_unstated(c) or blind_gate(c)
     until = " until it ends" if successor else " for now" if open_yet else ": stop here"
-    until = until if v.then is None else " for now, and measure"
+    until = until if v.then is None else f"{' until it ends' if successor else ' for now'}, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c, compared_from(c))},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
     barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]

@@ -16,6 +16,7 @@ from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.option_words import why_later
 from roi.report.comparison.remarks.latency import slo_of, unvalued_latency
+from roi.report.comparison.remarks.model_ends import too_late
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import flips_along, nothing_fails
@@ -248,7 +249,7 @@ def to_measure(c: Comparison, e: Experiment) -> str:
     if e.kind == "evaluate" and e.items is not None:
         told += f", {number_of(e.items, 'item')}{with_labels(c, e)}"
     told += f", {slo_of(c, e.option)}" * (e.kind == TIME_API)
-    return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
+    return ", ".join(filter(None, (f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}", too_late(c, e))))
 
 
 def with_labels(c: Comparison, e: Experiment) -> str:

@@ -5,6 +5,7 @@ from functools import cache
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.screen import comparison_text
+from roi.report.layout.wording import percent, short_usd
 from roi.report.next import step_sentence
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, parse_yaml
@@ -72,3 +73,14 @@ def test_a_test_that_ends_after_todays_model_says_so() -> None:
     assert "weeks, longer than openai/gpt-5-mini lasts (ends on 2026-12-11); worth" in text
     step = step_sentence(NextAnswer(comparison=c, warnings=(), note=""))
     assert step.endswith("; it takes longer than openai/gpt-5-mini lasts (ends on 2026-12-11).")
+
+
+def test_what_misses_the_bar_saves_at_the_central_values_only_if_it_passed() -> None:
+    """An assumed 14% wrong at a bar of 90%: the draws lose set-up and way back, the central NPV is of one that passes."""
+    c, text = told(SHOP.replace("usd_per_error: 0.5, ", "").replace("api_models: [openai/gpt-6-luna], self_hosted: [qwen3-8b]",
+                                                                    "hosted_models: [groq/llama-3.1-8b-instant]"))
+    o = next(o for o in c.options if o.id == c.verdict.challenger)
+    assert o.npv_usd > 0.0 > o.expected_npv_usd
+    wrong = percent(o.quality.error_rate)
+    assert f"would save {short_usd(o.npv_usd)} at the central values if it passed the bar, {wrong} wrong here (on" in text
+    assert "if it passed" not in told(SHOP)[1]

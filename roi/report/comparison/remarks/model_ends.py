@@ -92,8 +92,8 @@ def instead_of_staying(c: Comparison) -> list[str]:
     if best is None:
         return [*ends, f"No other model is tested that lasts half a year longer{_tested_by_then(c)}."]
     (mean, _), odds = npv_of(c, best), chance_of(best, c.verdict.counts)
-    saves = f", {'saves' if mean > 0 else 'loses'} {short_usd(abs(mean))}" * (best.id != c.verdict.challenger)
-    saves += f" on average, more than staying in {chance(odds)} of the draws" if saves and odds is not None else ""
+    saves = f", and {'saves' if mean > 0 else 'loses'} {short_usd(abs(mean))}" * (best.id != c.verdict.challenger)
+    saves += f" on average (beats staying in {chance(odds)} of the draws)" if saves and odds is not None else ""
     asked = "; incumbent.may_stay: false asks for the best of the moves" * may_stay(c)
     return [*ends, (f"A move is due by then: of other models that are tested {best.label} costs least, cash"
                     f" {usd(best.cash_monthly_usd)} a month{saves}{asked}.")]

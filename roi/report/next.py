@@ -14,6 +14,7 @@ from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
 from roi.report.comparison.remarks.alerts import ALWAYS, remarks
 from roi.report.comparison.remarks.latency import where_it_pays
+from roi.report.comparison.remarks.model_ends import instead_of_staying, too_late
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import case_number, duration, money_of, option_label, percent, short_usd, told_apart, usd
@@ -86,19 +87,20 @@ def _step(answer: NextAnswer) -> str:
     if answer.step == "CORRECT FIRST":
         return f"CORRECT FIRST: {v.sentence} What follows is of the input as it stands."
     steps = ", then to ".join(option_label(c.case, id) for id in v.steps)
-    do = "stay" if v.leader == "stay" else f"change to {steps}{holds_while(c)}"
+    do = f"stay{' until it ends' * bool(instead_of_staying(c))}" if v.leader == "stay" else f"change to {steps}{holds_while(c)}"
+    late = f"; it takes {told}" if e is not None and (told := too_late(c, e)) else ""
     if v.measure_first is not None and e is not None:
         timed = e.kind == TIME_API
         odds, pays = "at even odds" if timed else "on average", f" (worth it where the chance of a miss is {where_it_pays(e)})"
         return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} {odds}, its cost and the"
-                f" delay taken off{pays * timed}; else {do}.")
+                f" delay taken off{pays * timed}{late}; else {do}.")
     if e is None and (lost := nothing_fails(c)):
         return f"DO NOW: {do}. THEN: {lost}"
     if e is None and answer.best_gates:
         return f"DO NOW: {do}. THEN: with its gate counted as blind no test is worth more than it costs."
     if e is None:
         return f"DO NOW: {do}. THEN: nothing is worth measuring, {nothing_pays(c)}."
-    return f"DO NOW: {do}. THEN: {_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}."
+    return f"DO NOW: {do}. THEN: {_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}{late}."
 
 
 def _what(c: Comparison, e: Experiment, size: int | None) -> str:

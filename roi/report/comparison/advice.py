@@ -10,12 +10,11 @@ import numpy as np
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.measuring.worth import TIME_API
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.recommendation import chance, nearness
+from roi.economics.decision.recommendation import chance
 from roi.economics.decision.second_move import SecondMove
-from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.economics.lines.line import requests as requests_by_month
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
-from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
+from roi.economics.option_kinds import SELF_HOSTED
 from roi.facts.fact import Basis
 from roi.report.comparison.findings import pair_first, then, to_measure, wins_at
 from roi.report.comparison.option_figures import (
@@ -26,7 +25,6 @@ from roi.report.comparison.option_figures import (
     counted,
     drawn,
     either_way,
-    flat,
     mean_from,
     mean_npv,
     month_of,
@@ -39,7 +37,18 @@ from roi.report.comparison.remarks.latency import missed_slo, timing_first
 from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.remarks.stated import why_out
-from roi.report.comparison.second_look import below_bar, held_back, look_again, next_move, self_hosting_of, unless, wait_for
+from roi.report.comparison.second_look import (
+    OFTEN,
+    below_bar,
+    held_back,
+    look_again,
+    nearest_other,
+    next_move,
+    reason,
+    self_hosting_of,
+    unless,
+    wait_for,
+)
 from roi.report.comparison.thresholds import (
     NEAR,
     any_unstated,
@@ -55,7 +64,6 @@ from roi.report.comparison.thresholds import (
 )
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import (
-    adds_too_seldom,
     case_number,
     correct_first,
     figure,
@@ -63,7 +71,6 @@ from roi.report.layout.wording import (
     percent,
     short_usd,
     told_apart,
-    too_seldom,
     usd,
 )
 from roi.report.layout.wording import chance as share
@@ -78,8 +85,6 @@ SOON = 2.0
 """Months until a change is live from which that stands beside the change: what is done now is to order it."""
 MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
-OFTEN = 0.95
-"""Share of the draws in which the bar is reached up to which that is told beside a chance that is too low."""
 CLOSER = 0.05
 """A chance that is lower than that over the second best by more than this is told of a closer rival."""
 WAITS = 0.05
@@ -293,48 +298,10 @@ def _stay(c: Comparison) -> Block:
     successor = instead_of_staying(c)
     open_yet = nothing_fails(c) or v.passed_over or missed_slo(c, "stay") or any_unstated(c) or blind_gate(c)
     until = " until it ends" if successor else " for now" if open_yet else ": stop here"
-    until = until if v.then is None else " for now, and measure"
+    until = until if v.then is None else f"{' until it ends' if successor else ' for now'}, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c, compared_from(c))},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
-    barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
-    if v.challenger is None and not barred:
-        why = "No other model is named: write candidates.api_models, hosted_models or self_hosted."
-    elif v.challenger is None:
-        why = f"No other option can work: {'; '.join(why_out(c, o) for o in barred[:2])}."
-    else:
-        o = option_of(c, v.challenger)
-        mean, spread = npv_of(c, o)
-        _, nearest = nearness(o, v.counts)
-        ends = f"bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}" if spread and not flat(spread) else ""
-        first = o.upfront_usd - o.upfront_no_cash_usd
-        mostly = f"; its set-up is {short_usd(first)}" if nearest < 0 and first > -0.5 * nearest else ""
-        if mean > 0:
-            told = f" on average{f' ({ends})' if ends else ''}" * drawn(c) + f", but {reason(c, o.id)}"
-        else:  # chosen by the central value
-            draws = f"on average {short_usd(mean)}{f'; {ends}' if ends else ''}"
-            told = f" at the central values ({draws})" * drawn(c) + mostly
-        how = "would save" if nearest > 0 else "loses"
-        why = f"The nearest other option, {o.label}, {how} {short_usd(abs(nearest))}{told}."
-        tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
-        if tested != o.id:
-            best = option_of(c, tested)
-            why += f" {best.label} would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
-    return Labelled("DO NOW", (head, *successor, why, *wait_for(c), *look_again(c)), "good")
-
-
-def reason(c: Comparison, id: str) -> str:
-    """Why an option with a higher mean NPV is not the recommended one."""
-    passed = next((p for p in c.verdict.passed_over if p.option == id), None)
-    if passed is None:
-        return "it is not the best"
-    if passed.reason == "not tested":
-        return "it was judged on too few items, or on unlike ones" if option_of(c, id).evaluated else "nobody has tested it"
-    if passed.reason == ADDS_TOO_SELDOM:
-        return adds_too_seldom(passed.chance or 0.0, passed.chance_needed)
-    good = option_of(c, id).probability_good_enough
-    told = too_seldom(passed.chance or 0.0, passed.chance_needed)
-    often = good is None or good > OFTEN
-    return told if often else f"{told}, and reaches the bar in {share(good)}: more items of it would settle that"
+    return Labelled("DO NOW", (head, *successor, nearest_other(c), *wait_for(c), *look_again(c)), "good")
 
 
 def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:

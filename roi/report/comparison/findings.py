@@ -16,6 +16,7 @@ from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.option_words import why_later
 from roi.report.comparison.remarks.latency import slo_of, unvalued_latency
+from roi.report.comparison.remarks.model_ends import too_late
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import flips_along, nothing_fails
@@ -246,7 +247,7 @@ def to_measure(c: Comparison, e: Experiment) -> str:
     if e.kind == "evaluate" and e.items is not None:
         told += f", {number_of(e.items, 'item')}{with_labels(c, e)}"
     told += f", {slo_of(c, e.option)}" * (e.kind == TIME_API)
-    return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
+    return ", ".join(filter(None, (f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}", too_late(c, e))))
 
 
 def with_labels(c: Comparison, e: Experiment) -> str:
@@ -285,11 +286,7 @@ def wins_at(c: Comparison, e: Experiment) -> str:
         of = f"of its answers to {'all ' * pooled}{items:,} items{' then judged' * pooled}"
         if e.paired:
             today = option_of(c, "stay").quality.error_rate
-            most, so_far = round((v.wins_at_error_rate - today) * items), 100.0 * (o.quality.error_rate - today)
-            beyond = f"{abs(most):,} {'more' if most >= 0 else 'fewer'} {of} are wrong than of today's model"
-            least = ("more than" if leads else "at most") if most >= 0 else "fewer than" if leads else "at least"
-            return (f" It {'stops winning' if leads else 'wins'} if {least} {beyond} (so far {figure(abs(so_far))} of 100"
-                    f" {'more' if so_far >= 0 else 'fewer'}).")
+            return _beside_todays(round((v.wins_at_error_rate - today) * items), of, o.quality.error_rate - today, leads=leads)
         most, (at, found) = round(v.wins_at_error_rate * items), told_apart(percent, v.wins_at_error_rate, o.quality.error_rate)
         told = f"It stops winning if more than {most:,}" if leads else f"It wins if at most {most:,}"
         return f" {told} {of} are wrong, {at} ({'so far' if _judged(o) else 'assumed'}: {found})."
@@ -299,6 +296,19 @@ def wins_at(c: Comparison, e: Experiment) -> str:
     if v.leader in {e.option, "stay"} or e.option == "stay" or (c.second_move is not None and c.second_move.likely):
         return ""
     return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
+
+
+def _beside_todays(most: int, of: str, so_far: float, *, leads: bool) -> str:
+    """How many more answers than of today's model may be wrong, or how many fewer must be; `so_far`: rates, apart."""
+    if most > 0:
+        bound = f"if {'more than' if leads else 'at most'} {most:,} more"
+    elif most == 0:
+        bound = "if any more" if leads else "if no more"
+    else:
+        bound = f"{'unless' if leads else 'if'} at least {-most:,} fewer"
+    apart = figure(float(f"{100.0 * abs(so_far):.1f}"))
+    now = "as many" if apart == "0" else f"{apart} of 100 {'more' if so_far > 0.0 else 'fewer'}"
+    return f" It {'stops winning' if leads else 'wins'} {bound} {of} are wrong than of today's model (so far {now})."
 
 
 def pair_first(c: Comparison, e: Experiment) -> str:

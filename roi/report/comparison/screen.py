@@ -10,7 +10,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance
 from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.errors import first_of
-from roi.report.comparison.advice import MOST_RIVALS, OFTEN, PART, advice, resale
+from roi.report.comparison.advice import MOST_RIVALS, PART, advice, resale
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.option_figures import (
     called,
@@ -30,7 +30,7 @@ from roi.report.comparison.options_table import cost_tree, find_option, infeasib
 from roi.report.comparison.remarks.alerts import ALWAYS, alerts, remarks
 from roi.report.comparison.remarks.stated import NAMED
 from roi.report.comparison.scope import excluded, included
-from roi.report.comparison.second_look import self_hosting_of
+from roi.report.comparison.second_look import OFTEN, self_hosting_of
 from roi.report.comparison.thresholds import flips_along, flips_at
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, figure, money_of, number_of, percent, short_usd, told_apart

@@ -1,4 +1,4 @@
-"""What to look at again: where the advice is to stay, from which volume, price, error rate; else the option on GPUs."""
+"""What to look at again: where the advice is to stay, what other options lack, and from where; else the option on GPUs."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,10 +12,11 @@ from roi.economics.decision.turning.break_even import BreakEven
 from roi.economics.decision.turning.curves import MOST
 from roi.economics.decision.turning.signposts import SAME_PRICE
 from roi.economics.decision.verdict import ADDS_TOO_SELDOM
-from roi.economics.option_kinds import SELF_HOSTED
+from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import guessed
-from roi.report.comparison.option_figures import drawn, option_of, own_path
+from roi.report.comparison.option_figures import drawn, flat, npv_of, option_of, own_path
 from roi.report.comparison.option_words import why_later
+from roi.report.comparison.remarks.stated import why_out
 from roi.report.comparison.thresholds import (
     FAR,
     HOURS,
@@ -35,7 +36,64 @@ from roi.report.comparison.thresholds import (
     undone_by,
 )
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, figure, percent, requests, short_usd, told_apart, volume_spread
+from roi.report.layout.wording import (
+    adds_too_seldom,
+    case_number,
+    figure,
+    percent,
+    requests,
+    short_usd,
+    told_apart,
+    too_seldom,
+    volume_spread,
+)
+from roi.report.layout.wording import chance as share
+
+OFTEN = 0.95
+"""Share of the draws in which the bar is reached up to which that is told beside a chance that is too low."""
+
+
+def nearest_other(c: Comparison) -> str:
+    """Where staying leads: what the nearest other option would save or lose, why it is not advised, or why there is none."""
+    v, barred = c.verdict, [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
+    if v.challenger is None and not barred:
+        return "No other model is named: write candidates.api_models, hosted_models or self_hosted."
+    if v.challenger is None:
+        return f"No other option can work: {'; '.join(why_out(c, o) for o in barred[:2])}."
+    o = option_of(c, v.challenger)
+    misses, (mean, spread) = _misses_bar(c, o), npv_of(c, o)
+    _, nearest = nearness(o, v.counts)
+    ends = f"bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}" if spread and not flat(spread) else ""
+    first = o.upfront_usd - o.upfront_no_cash_usd
+    mostly = f"; its set-up is {short_usd(first)}" if nearest < 0 and first > -0.5 * nearest else ""
+    if mean > 0:
+        told = f" on average{f' ({ends})' if ends else ''}" * drawn(c) + f", but {reason(c, o.id)}"
+    else:  # chosen by the central value, which knows no bar
+        draws = f"on average {short_usd(mean)}{f'; {ends}' if ends else ''}"
+        told = f" if it passed the bar, {percent(o.quality.error_rate)} wrong here" * misses
+        told = (f" at the central values{told} ({draws})" if drawn(c) else told) + mostly
+    how = "would save" if nearest > 0 else "would lose" if misses and mean <= 0 else "loses"
+    why = f"The nearest other option, {o.label}, {how} {short_usd(abs(nearest))}{told}."
+    tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
+    if tested != o.id:
+        best = option_of(c, tested)
+        why += f" {best.label} would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
+    return why
+
+
+def reason(c: Comparison, id: str) -> str:
+    """Why an option with a higher mean NPV is not the recommended one."""
+    passed = next((p for p in c.verdict.passed_over if p.option == id), None)
+    if passed is None:
+        return "it is not the best"
+    if passed.reason == "not tested":
+        return "it was judged on too few items, or on unlike ones" if option_of(c, id).evaluated else "nobody has tested it"
+    if passed.reason == ADDS_TOO_SELDOM:
+        return adds_too_seldom(passed.chance or 0.0, passed.chance_needed)
+    good = option_of(c, id).probability_good_enough
+    told = too_seldom(passed.chance or 0.0, passed.chance_needed)
+    often = good is None or good > OFTEN
+    return told if often else f"{told}, and reaches the bar in {share(good)}: more items of it would settle that"
 
 
 def look_again(c: Comparison) -> list[str]:
@@ -218,4 +276,9 @@ def held_back(c: Comparison) -> SecondMove | None:
 
 def below_bar(c: Comparison, o: OptionResult) -> bool:
     """True where nobody evaluated it, and the error rate that is assumed of it misses the bar."""
-    return not o.evaluated and 1.0 - o.quality.error_rate < case_number(c.case, "quality.bar") - BAR_TOLERANCE
+    return not o.evaluated and _misses_bar(c, o)
+
+
+def _misses_bar(c: Comparison, o: OptionResult) -> bool:
+    """True where the option misses the bar at the central values, whose NPV is that of one that passes."""
+    return 1.0 - o.quality.error_rate < case_number(c.case, "quality.bar") - BAR_TOLERANCE

@@ -118,7 +118,7 @@ def test_what_takes_the_place_of_a_model_that_ends_lasts_longer_itself(months: i
     end = ("draws: 256", f"draws: 256\napis: {{azure/gpt-4.1-mini: {{ends_in_months: {months}}}}}")
     c, text = told(end, ("150000", "10000"))
     assert c.verdict.leader == "stay"
-    assert ("Of other models that are tested gpt-4.1-mini tuned @ azure costs least then" in text) == lasts
+    assert ("of other models that are tested gpt-4.1-mini tuned @ azure costs least" in text) == lasts
     assert ("No other model is tested that lasts half a year longer" in text) == (not lasts)
 
 

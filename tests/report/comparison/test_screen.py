@@ -1642,9 +1642,9 @@ def test_a_recommended_model_that_ends_tells_when_what_that_costs_and_who_follow
 
 
 @pytest.mark.parametrize(("tested", "told"), [
-    (", gpt-6-sol: 0.91", "Of other models that are tested gpt-6-sol costs least then, cash $15,589 a month."),
-    ("", "No other model is tested that lasts half a year longer: evaluate one before then."),
-    (", gpt-4o-mini: 0.91", "No other model is tested that lasts half a year longer: evaluate one before then."),
+    (", gpt-6-sol: 0.91", "A move is due by then: of other models that are tested gpt-6-sol costs least, cash $15,589 a month"),
+    ("", "No other model is tested that lasts half a year longer"),
+    (", gpt-4o-mini: 0.91", "No other model is tested that lasts half a year longer"),
 ])
 def test_staying_on_a_model_that_ends_says_what_it_could_be_moved_to(tested: str, told: str) -> None:
     """gpt-5-mini ends on 2026-12-11. "Stay on gpt-5-mini: stop here" said nothing of that. gpt-4o-mini ends a month later."""

@@ -3,7 +3,9 @@
 import math
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.recommendation import chance as chance_of
 from roi.economics.decision.recommendation import nearness
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
@@ -11,7 +13,16 @@ from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import PricesAhead, announced_days, prices_ahead, suggested_successor, unseen_successor
 from roi.economics.price_list import Api
 from roi.facts.fact import Value
-from roi.report.comparison.option_figures import alone_from, compared_from, mean_npv, option_of, rate_assumed, to_choose
+from roi.report.comparison.option_figures import (
+    alone_from,
+    compared_from,
+    may_stay,
+    mean_npv,
+    npv_of,
+    option_of,
+    rate_assumed,
+    to_choose,
+)
 from roi.report.comparison.remarks.todays_units import paid_by_unit
 from roi.report.layout.wording import case_number, chance, figure, number_of, short_usd, usd
 
@@ -48,14 +59,30 @@ def what_follows(c: Comparison, o: OptionResult) -> list[str]:
     price = math.prod(case_number(c.case, path, 1.0) for path in ((own,) if own in c.case else usual))
     ratio = f"vendors.{name}.suggested_price_ratio"
     at = f" ({figure(case_number(c.case, ratio))} x its price)" if ratio in c.case else ""
-    follow = f"; its vendor suggests {c.case[suggested].value}{at}" if suggested in c.case else "; no successor is known"
     listed = "what its own list would be then" if name in announced_days(c.case) else "its price today"
     then = f"from then on this is the same on its successor, counted at {figure(price)} x {listed}"
-    return [f"{name} ends {when}: {then}{follow}."]
+    if suggested in c.case:
+        return [f"{name} ends {when}: {then}; its vendor suggests {c.case[suggested].value}{at}."]
+    if own in c.case:
+        return [f"{name} ends {when}: {then}; no successor is known."]
+    errors = path_of(Option, "first_error_ratio", vendor=name)
+    wrong = f" and {_ratio(c, 'drift.successor_error_ratio')} x its wrong answers" * (errors not in c.case)
+    return [(f"{name} ends {when}: {then}{wrong}, assumed, since nobody named one (incumbent.successor_price_ratio"
+             f"{', successor_error_ratio' if wrong else ''}).")]
+
+
+def _ratio(c: Comparison, path: str) -> str:
+    """The ends of a ratio that is drawn, else its value."""
+    fact = c.case[path]
+    low, high = fact.spread() if fact.uncertain else (fact.number(), fact.number())
+    return figure(low) if low == high else f"{figure(low)} to {figure(high)}"
 
 
 def instead_of_staying(c: Comparison) -> list[str]:
-    """Where today's model is known to end: what follows it, and the best tested option on what lasts longer, if any is."""
+    """Where today's model is known to end: what follows it, that a move is due, and the best tested one to what lasts longer.
+
+    An order to evaluate stands only where no line of the answer says that none is worth it, or that it comes too late.
+    """
     if not (ends := what_follows(c, option_of(c, "stay"))):
         return []
     last = _life(c, "stay") + LONGER
@@ -63,10 +90,33 @@ def instead_of_staying(c: Comparison) -> list[str]:
               and not (ending(c, o.id)[1] and _life(c, o.id) < last)]
     best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
     if best is None:
-        named = {*(o.kind for o in c.options), *(o.kind for o in c.infeasible)} - {"stay", *KEEPS_MODEL}
-        what = "evaluate one" if named else "name one (candidates) and evaluate it"
-        return [*ends, f"No other model is tested that lasts half a year longer: {what} before then."]
-    return [*ends, f"Of other models that are tested {best.label} costs least then, cash {usd(best.cash_monthly_usd)} a month."]
+        return [*ends, f"No other model is tested that lasts half a year longer{_tested_by_then(c)}."]
+    (mean, _), odds = npv_of(c, best), chance_of(best, c.verdict.counts)
+    saves = f", and {'saves' if mean > 0 else 'loses'} {short_usd(abs(mean))}" * (best.id != c.verdict.challenger)
+    saves += f" on average (beats staying in {chance(odds)} of the draws)" if saves and odds is not None else ""
+    asked = "; incumbent.may_stay: false asks for the best of the moves" * may_stay(c)
+    return [*ends, (f"A move is due by then: of other models that are tested {best.label} costs least, cash"
+                    f" {usd(best.cash_monthly_usd)} a month{saves}{asked}.")]
+
+
+def _tested_by_then(c: Comparison) -> str:
+    """What becomes of testing another model before today's ends, as THEN has it."""
+    e = c.verdict.measure_first or c.verdict.then
+    if not {*(o.kind for o in c.options), *(o.kind for o in c.infeasible)} - {"stay", *KEEPS_MODEL}:
+        return ": a move is due by then, name one (candidates) and evaluate it"
+    if e is not None and too_late(c, e):
+        return ", nor would be by then: the move that is due then is to its successor"
+    if e is not None or not c.case["draws"].value:
+        return ": a move is due by then, evaluate one before"
+    why = "no test of one is worth its cost" if c.experiments else "none waits for a test"
+    return f", and {why}: the move that is due then is to its successor"
+
+
+def too_late(c: Comparison, e: Experiment) -> str:
+    """Than what an experiment takes longer: today's model, where that is asked until then or judged beside; else empty."""
+    name, when = ending(c, "stay")
+    away = e is not c.verdict.measure_first and ending(c, c.verdict.first_move or c.verdict.leader)[0] != name
+    return f"longer than {name} lasts (ends {when})" if when and e.months > _life(c, "stay") and (e.paired or not away) else ""
 
 
 def _life(c: Comparison, id: str) -> float:

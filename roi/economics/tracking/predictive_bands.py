@@ -117,8 +117,10 @@ def simulate(
         shared, options = in_calendar(*read_all(case, values, choices), days)
         luck = _luck(u[:, len(case.uncertain) :], count)
         monthly = figures(shared, options[id], options).in_days(days[:count])
-        own, stay = (price_factors(case, shared, options, each, choices)[..., :count] for each in (id, "stay"))
-        prices = paid_prices(monthly, own, stay) * luck["price"]
+        prices = price_factors(case, shared, options, id, choices)[..., :count]
+        if np.any(monthly.waiting_usd > 0):
+            prices = paid_prices(monthly, prices, price_factors(case, shared, options, "stay", choices)[..., :count])
+        prices = prices * luck["price"]
         moved = _moved(shared, options[id], luck)
         rows = of_figures(monthly, prices, moved, luck)
         for name, x in rows.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bundled_scenario import compared
 
 from roi.answers.next import NextAnswer
 from roi.economics.decision.alarms import Alarm
@@ -40,7 +41,7 @@ from roi.report.layout.wording import percent, requests, short_usd, told_apart, 
 from roi.report.next import step_sentence
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
-from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.file import check_scenario
 from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml, read_yaml
 
@@ -63,9 +64,8 @@ def apis(*overrides: str) -> Comparison:
     return answer("candidates.self_hosted=[]", *overrides)
 
 
-@cache
 def bundled(*overrides: str) -> Comparison:
-    return compare(resolve(load_scenario(None, ("draws=256", *overrides))).case)
+    return compared("draws=256", *overrides)
 
 
 @cache

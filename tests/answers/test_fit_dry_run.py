@@ -144,6 +144,7 @@ def test_what_cannot_be_run_is_one_sentence_and_exit_2(arguments, words):
     assert answer.stderr.count("\n") == 1
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("place")
 def test_without_torch_a_dry_run_names_the_extra_and_a_plain_fit_works():
     """torch is hidden from a fresh interpreter."""

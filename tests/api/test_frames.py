@@ -59,6 +59,7 @@ def test_an_error_calls_a_table_by_its_number():
         roi.measure_usage([EXPORT])
 
 
+@pytest.mark.full
 def test_usage_says_what_its_records_do_not_tell(tmp_path):
     """As `roi usage` prints it: what is not told, the rows left out, and the notes."""
     part = roi.measure_usage(EXPORT, incumbent="gpt-6-sol")

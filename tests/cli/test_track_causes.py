@@ -106,6 +106,7 @@ def test_one_cause_is_named_with_its_size_and_the_day_of_payback(
     assert all(inside) is (fact == "price")
 
 
+@pytest.mark.full
 def test_live_late_and_the_days_after_the_last_whole_month(tmp_path: Path) -> None:
     """45 days later 8,000 / 238.524 days still have to come: 33.54 - 17 of February's 28. A log that ends on 20 February has
     no February."""
@@ -130,6 +131,7 @@ def test_a_price_is_told_of_the_last_month_that_paid_it(tmp_path: Path) -> None:
     assert "over the forecast's: x1.300 over all that was paid, x1.400 in 2027-01; +" in found["off"]
 
 
+@pytest.mark.full
 def test_a_model_in_place_of_the_decision_s_is_no_month_less_in_silence(tmp_path: Path) -> None:
     """From February on another model answers all calls; February was not there. With 40% of them it was a volume of x0.6."""
     head, *new = export("gpt-6-luna", 3).splitlines()

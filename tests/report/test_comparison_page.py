@@ -7,6 +7,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 import pytest
+from bundled_scenario import compared as answer
 from quiet_scenario import case_of, quiet
 
 from roi.economics.decision.comparison import Comparison, compare
@@ -17,14 +18,9 @@ from roi.report.comparison_page import comparison_page
 from roi.report.page.hidden_places import without_places
 from roi.report.page.page import page_html
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario, load_scenario, scenario_data
+from roi.scenario.file import check_scenario, scenario_data
 
 Rows = list[dict[str, str]]
-
-
-@cache
-def answer(*overrides: str) -> Comparison:
-    return compare(resolve(load_scenario(None, overrides)).case)
 
 
 def html_of(c: Comparison, scenario: dict | None = None, *, redact: bool = False) -> str:
@@ -230,7 +226,7 @@ def test_a_redacted_page_tells_no_hours_whose_worth_is_a_wage_and_no_half_of_a_n
 @pytest.mark.full
 def test_the_ends_of_a_driver_are_hidden_where_its_fact_is() -> None:
     """A negotiated discount moves the answer, as does what a successor costs: in the table and in the picture."""
-    c = answer("draws=64", "candidates.self_hosted=[]", "candidates.hosted_adapters=[]",
+    c = answer("draws=256", "candidates.self_hosted=[]", "candidates.hosted_adapters=[]",
                "incumbent.discount={value: 0.1717, low: 0.1234, high: 0.2345}",
                "incumbent.successor_price_ratio={value: 0.9, low: 0.7171, high: 1.3131}")
     ends = ("12.3% to 23.4%", "12.3% to 23.5%", "0.717 to 1.31")
@@ -282,5 +278,5 @@ def test_a_column_of_what_wrong_answers_cost_is_headed_usd_and_cards_are_told_wh
 def test_what_lies_left_of_zero_is_a_credit_of_ones_own_and_what_bought_cards_sell_for_does_not() -> None:
     """A kind of cost holds what its cards cost and what they fetch, which is less; a credit of $90,000 is a kind of its own."""
     left = "Left of zero: credits among your own costs."
-    assert left not in html_of(answer("draws=64"))
-    assert left in html_of(answer("draws=64", "costs=[{name: credits, option: all, upfront_usd: -90000}]"))
+    assert left not in html_of(answer("draws=256"))
+    assert left in html_of(answer("draws=256", "costs=[{name: credits, option: all, upfront_usd: -90000}]"))

@@ -82,6 +82,7 @@ def test_cache_and_batch_of_the_incumbent_are_options_of_their_own_where_both_ar
         assert not [id for id in case_of(**one).options if id.startswith("cache-batch:")]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("waits", [0.0, 0.5])
 def test_a_cache_that_is_on_and_costs_more_than_it_saves_is_paid_and_switching_it_off_is_an_option(waits: float) -> None:
     """gpt-6-sol, 2,000 shared tokens, 10% hits at $0.20/M, the rest written at $2.50/M: 2,000 x $2.27/M + 100 x $10/M =

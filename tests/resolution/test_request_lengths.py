@@ -38,6 +38,7 @@ def test_servers_of_ones_own_find_the_prefix_as_often_as_is_said_of_them_else_as
         assert case["workload.cache_hit_rate"].value == 0.25
 
 
+@pytest.mark.full
 def test_servers_find_what_bins_say_of_which_more_than_nearly_all_find_is_history() -> None:
     """Prompts of 1,000 find 300 and miss 100, of 3,500 they find 2,400 and miss 600: 1,350 on average. All have 400, so that
     3,000 - 400 are the history of one conversation, found in 80%: half of 2,080 a request. Twice as often: all, 1,700."""

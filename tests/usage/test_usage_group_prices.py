@@ -64,7 +64,8 @@ def test_all_groups_cost_what_all_models_cost(tmp_path, seed):
     assert sum(each.usd for each in found.of_whole_days) == pytest.approx(sum(each.usd for each in whole.of_whole_days))
 
 
-@pytest.mark.parametrize("cached", [pytest.param(0, marks=pytest.mark.full), 1500])
+@pytest.mark.full
+@pytest.mark.parametrize("cached", [0, 1500])
 def test_a_group_of_short_and_long_calls_is_compared_as_what_it_costs_and_not_at_its_mean_length(tmp_path, cached):
     """One call in five of docs has 400,000 tokens, which cost twice as much each above 272,000: compared with its group or
     alone, as the workload with its histogram, docs saves the same. At the mean of 81,600 it would be half the bill."""

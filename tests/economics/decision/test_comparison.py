@@ -117,6 +117,7 @@ def test_an_option_is_put_on_its_cheapest_plan() -> None:
     assert found.pv_cost_usd == pytest.approx(best)
 
 
+@pytest.mark.full
 def test_the_volume_at_which_the_advice_turns_is_where_whole_comparisons_say_so() -> None:
     """Cache and batch lead from about 640 requests a day on; on either side of what is found it is compared anew."""
     scenario = parse_yaml(template("extraction"), "extraction")

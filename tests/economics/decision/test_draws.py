@@ -139,6 +139,7 @@ def test_every_option_of_the_bundled_scenario_is_drawn() -> None:
     }
 
 
+@pytest.mark.full
 def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """To the rounding of what they are differences of: of two bills of $1,000,000 it is 1e-10."""
     case, choices, ids = bundled()

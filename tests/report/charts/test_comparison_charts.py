@@ -2,11 +2,11 @@
 
 import json
 import math
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from bundled_scenario import compared as answer
 from quiet_scenario import case_of
 
 from roi.economics.decision.comparison import Comparison, compare
@@ -18,15 +18,8 @@ from roi.report.charts.savings import banded
 from roi.report.charts.spending import KINDS_OF_COST
 from roi.report.charts.style import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS, names_of, options_of
 from roi.report.charts.volume_curve import crossings
-from roi.resolution.resolution import resolve
-from roi.scenario.file import load_scenario
 
 ALL = [getattr(charts, name) for name in charts.__all__]
-
-
-@cache
-def answer(*overrides: str) -> Comparison:
-    return compare(resolve(load_scenario(None, overrides)).case)
 
 
 def bundled() -> Comparison:

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from bundled_scenario import compared as answer
+from bundled_scenario import resolved
 from quiet_scenario import case_of
 
 from roi.answers.saved import read_saved, replay
@@ -21,8 +23,6 @@ from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import comparison_text
 from roi.report.layout.blocks import Bullets
 from roi.report.layout.wording import figure
-from roi.resolution.resolution import Resolved, resolve
-from roi.scenario.file import load_scenario
 
 TOP = {
     "schema", "roi_version", "scenario", "case", "digest", "digests", "recommended", "verdict", "decision", "sentence",
@@ -45,16 +45,6 @@ PROBABILISTIC = ("npv_p10_p50_p90", "payback_p10_p50_p90", "probability_best", "
 BILL = ("incumbent.bill_usd_per_month=20000", "people.existing_hours_per_month=20", "draws=128")
 
 
-@cache
-def resolved(*overrides: str) -> Resolved:
-    return resolve(load_scenario(None, overrides))
-
-
-@cache
-def answer(*overrides: str) -> Comparison:
-    return compare(resolved(*overrides).case)
-
-
 def as_json(c: Comparison) -> dict:
     text = comparison_json(c, scenario={"title": "x"}, warnings=("w",))
 
@@ -72,7 +62,7 @@ def save(tmp_path: Path, c: Comparison) -> Path:
 
 @pytest.mark.full
 def test_json_holds_every_promised_key() -> None:
-    body = as_json(answer("draws=64"))
+    body = as_json(answer("draws=256"))
     assert body.keys() >= TOP
     assert body["schema"] == "roi.comparison/3"
     for option in body["options"]:
@@ -90,7 +80,7 @@ def test_json_holds_every_promised_key() -> None:
 
 def test_the_page_on_the_json_names_every_key_of_the_file_and_of_an_option_and_every_kind_of_line() -> None:
     page = (Path(__file__).parents[3] / "docs" / "json.md").read_text(encoding="utf-8")
-    body = as_json(answer("draws=64"))
+    body = as_json(answer("draws=256"))
     keys = {*body, *(key for option in body["options"] for key in option), *LineKind,
             *body["experiments"][0], *body["signposts"][0]}
     assert {key for key in keys if f"`{key}`" not in page} == set()
@@ -98,7 +88,7 @@ def test_the_page_on_the_json_names_every_key_of_the_file_and_of_an_option_and_e
 
 @pytest.mark.full
 def test_json_of_a_withheld_verdict_recommends_nothing_and_names_the_alarm() -> None:
-    body = as_json(answer("draws=64", "workload.growth_per_year=9"))
+    body = as_json(answer("draws=256", "workload.growth_per_year=9"))
     assert body["recommended"] is None
     assert body["decision"] == "withheld"
     assert [(a["name"], a["accepted"]) for a in body["alarms"]] == [("growth", False)]
@@ -107,19 +97,19 @@ def test_json_of_a_withheld_verdict_recommends_nothing_and_names_the_alarm() -> 
 
 @pytest.mark.full
 def test_json_says_in_words_what_to_measure_next() -> None:
-    c = answer("draws=64", "quality.usd_per_error=0.2")
+    c = answer("draws=256", "quality.usd_per_error=0.2")
     assert c.verdict.then is not None
     assert "aluate " in as_json(c)["next_step"]
     assert as_json(answer("draws=0"))["next_step"] == ""
 
 
 def test_json_lists_options_in_the_order_of_the_case() -> None:
-    c = answer("draws=64")
+    c = answer("draws=256")
     assert [o["id"] for o in as_json(c)["options"]] == list(c.case.options)
 
 
 def test_json_says_what_is_infeasible_and_why() -> None:
-    barred = [o for o in as_json(answer("draws=64"))["options"] if not o["feasible"]]
+    barred = [o for o in as_json(answer("draws=256"))["options"] if not o["feasible"]]
     assert barred
     for option in barred:
         assert option["reason"]
@@ -128,14 +118,14 @@ def test_json_says_what_is_infeasible_and_why() -> None:
 
 
 def test_json_verdict_is_a_sentence_that_begins_with_the_decision() -> None:
-    c = answer("draws=64")
+    c = answer("draws=256")
     assert as_json(c)["verdict"].startswith(c.verdict.decision)
     unsure = replace(c, verdict=replace(c.verdict, decision="stay, not sure", sentence="Stay, not sure: too close."))
     assert as_json(unsure)["verdict"] == "stay, not sure: too close."
 
 
 def test_json_lines_add_up_to_the_totals() -> None:
-    for option in as_json(answer("draws=64"))["options"]:
+    for option in as_json(answer("draws=256"))["options"]:
         if option["feasible"]:
             months_of_lines = zip(*(line["monthly_usd"] for line in option["lines"]), strict=True)
             for total, parts in zip(option["monthly_usd"], months_of_lines, strict=True):
@@ -145,7 +135,7 @@ def test_json_lines_add_up_to_the_totals() -> None:
 
 
 def test_json_never_pays_back_is_null() -> None:
-    c = answer("draws=64")
+    c = answer("draws=256")
     o = replace(c.options[1], payback_months=math.inf, payback_p10_p50_p90=(1.0, math.inf, math.inf))
     shown = next(x for x in as_json(replace(c, options=(c.options[0], o, *c.options[2:])))["options"] if x["id"] == o.id)
     assert shown["payback_months"] is None
@@ -153,7 +143,7 @@ def test_json_never_pays_back_is_null() -> None:
 
 
 def test_json_refuses_a_nan() -> None:
-    c = answer("draws=64")
+    c = answer("draws=256")
     with pytest.raises(ValueError, match="JSON compliant"):
         as_json(replace(c, options=(replace(c.options[0], npv_usd=math.nan), *c.options[1:])))
 
@@ -178,10 +168,10 @@ def test_a_saved_comparison_gives_the_same_figures_again(tmp_path: Path) -> None
 
 @pytest.mark.full
 def test_a_replay_takes_other_draws_and_another_seed(tmp_path: Path) -> None:
-    saved = read_saved(save(tmp_path, answer("draws=64")))
+    saved = read_saved(save(tmp_path, answer("draws=256")))
     assert saved is not None
     assert replay(saved, draws=0).drivers == ()
-    assert replay(saved, seed=2).options[1].expected_npv_usd != answer("draws=64").options[1].expected_npv_usd
+    assert replay(saved, seed=2).options[1].expected_npv_usd != answer("draws=256").options[1].expected_npv_usd
 
 
 DAMAGE = {
@@ -285,26 +275,26 @@ def test_the_full_report_holds_every_option_staying_first_and_then_the_highest_e
 @pytest.mark.full
 def test_break_evens_are_told_against_staying_the_cheapest_untrained_and_the_recommended() -> None:
     """What holds against both rivals is told once, with both of them."""
-    text = comparison_text(answer("draws=64"), (), full=True)
-    notes = re.findall(r"- than (.+?): (.+)$", comparison_text(answer("draws=64"), (), full=True, width=400), re.MULTILINE)
+    text = comparison_text(answer("draws=256"), (), full=True)
+    notes = re.findall(r"- than (.+?): (.+)$", comparison_text(answer("draws=256"), (), full=True, width=400), re.MULTILINE)
     assert "cheapest untrained and recommended" in dict(notes)
     assert len({note for _, note in notes}) == len(notes)
     part = text[text.index("Break-even"):text.index("What could be measured")]
     for head in ("staying", "cheapest", "recom-"):
         assert head in part.split("costs less than")[0]
     for price, counts in ((), "on cash alone"), (("quality.usd_per_error=0.02",), "wrong answers counted"):
-        told = " ".join(comparison_text(answer("draws=64", *price), (), full=True).split())
+        told = " ".join(comparison_text(answer("draws=256", *price), (), full=True).split())
         assert f"what it costs, {counts}, at the central values" in told
 
 
 def test_without_draws_nothing_goes_by_means_and_chances() -> None:
     assert "set-up included; running cost" in " ".join(comparison_text(answer("draws=0"), (), full=True).split())
-    assert "UNLESS goes by means and chances" in " ".join(comparison_text(answer("draws=64"), (), full=True).split())
+    assert "UNLESS goes by means and chances" in " ".join(comparison_text(answer("draws=256"), (), full=True).split())
 
 
 @pytest.mark.full
 def test_what_could_be_measured_shows_cost_worth_and_net() -> None:
-    c = answer("draws=64", "quality.usd_per_error=0.2")
+    c = answer("draws=256", "quality.usd_per_error=0.2")
     part = " ".join(comparison_text(c, (), full=True).split("What could be measured")[1].split())
     best = c.experiments[0]
     assert f"${best.cost_usd:,.0f} {figure(best.months)} ${best.worth_usd:,.0f} ${best.net_usd:,.0f}" in part
@@ -344,7 +334,7 @@ def test_a_reason_of_several_options_is_written_out_once() -> None:
 
 
 def test_an_infeasible_option_is_explained_by_its_reason() -> None:
-    c = answer("draws=64")
+    c = answer("draws=256")
     barred = c.infeasible[0]
     text = " ".join(comparison_text(c, (), barred.id).split())
     assert f"not possible {barred.reason}" in text
@@ -375,7 +365,7 @@ def test_markdown_tables_have_as_many_cells_in_each_row_as_heads() -> None:
 
 @pytest.mark.full
 def test_what_is_counted_follows_from_the_lines() -> None:
-    c = answer("draws=64")
+    c = answer("draws=256")
     assert any("GPU rent" in words for words in included(c))
     only = replace(c, options=c.options[:1])
     assert not any("GPU rent" in words and "hour" in words for words in included(only))
@@ -412,7 +402,7 @@ def test_a_break_even_says_that_todays_volume_is_in_a_gap(monkeypatch: pytest.Mo
 
 
 def test_an_option_is_found_by_id_kind_or_the_start_of_one_name() -> None:
-    c = answer("draws=64")
+    c = answer("draws=256")
     assert find_option(c, "stay") == "stay"
     assert find_option(c, "cascade") == "cascade:openai/gpt-6-luna"
     assert find_option(c, "casc") == "cascade:openai/gpt-6-luna"
@@ -456,7 +446,7 @@ def test_of_options_within_a_cent_the_recommended_one_is_the_best_of_its_kind() 
 
 
 def test_a_payback_beside_a_negative_npv_is_explained() -> None:
-    c = answer("draws=64")
+    c = answer("draws=256")
     o = replace(c.options[2], npv_usd=5.0, expected_npv_usd=-5.0)
     text = " ".join(comparison_text(replace(c, options=(*c.options[:2], o, *c.options[3:])), (), full=True).split())
     assert f"{o.label} pays back at the central values, but on average" in text

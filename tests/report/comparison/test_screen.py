@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bundled_scenario import compared
 from quiet_scenario import ADAPTER, SELF, case_of
 
 from roi.answers.next import NextAnswer
@@ -41,7 +42,7 @@ from roi.report.layout.wording import percent, requests, short_usd, told_apart, 
 from roi.report.next import step_sentence
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
-from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.file import check_scenario
 from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml, read_yaml
 
@@ -53,8 +54,9 @@ LUNA = "cheaper-api:openai/gpt-6-luna"
 
 @cache
 def answer(*overrides: str) -> Comparison:
-    """The bundled scenario as if the user had stated it, and timed gpt-6-luna."""
-    return bundled("template=null", "apis={openai/gpt-6-luna: {ttft_p95_s: 1.2, tpot_p95_s: 0.03}}", *overrides)
+    """The bundled scenario as if the user had stated it, and timed gpt-6-luna, on the card that trains: plans are dear."""
+    return bundled("template=null", "apis={openai/gpt-6-luna: {ttft_p95_s: 1.2, tpot_p95_s: 0.03}}",
+                   "candidates.gpus=[A100-80GB-SXM]", *overrides)
 
 
 @cache
@@ -63,9 +65,8 @@ def apis(*overrides: str) -> Comparison:
     return answer("candidates.self_hosted=[]", *overrides)
 
 
-@cache
 def bundled(*overrides: str) -> Comparison:
-    return compare(resolve(load_scenario(None, ("draws=256", *overrides))).case)
+    return compared("draws=256", *overrides)
 
 
 @cache
@@ -501,6 +502,7 @@ def test_one_request_a_day_is_told_as_one() -> None:
     assert "today any" not in " ".join((flat(c), comparison_text(c, (), full=True)))
 
 
+@pytest.mark.full
 def test_an_option_that_is_live_after_the_horizon_is_told_to_be_so() -> None:
     """It had a row with the cash of staying, all that it would cost within the horizon."""
     text = flat(answer("horizon_months=1", "draws=0"))
@@ -612,7 +614,7 @@ def test_staying_tells_its_migrations_and_its_first_month_apart_from_the_mean_mo
 
 def test_staying_says_that_a_change_costs_more_than_it_could_save() -> None:
     """A request a day costs cents a month; the nearest option loses little more or less than its set-up, which is told."""
-    c = answer("workload.requests_per_day=1")
+    c = apis("workload.requests_per_day=1")
     nearest = option_of(c, c.verdict.challenger)
     assert nearest.upfront_usd > -0.5 * nearest.npv_usd > 0
     assert nearest.expected_npv_usd < nearest.npv_usd
@@ -722,7 +724,7 @@ def test_training_over_several_owned_cards_says_how_many_and_what_a_retraining_t
 
 
 def test_staying_beside_a_test_worth_making_is_for_now() -> None:
-    c = answer("quality.usd_per_error=0.2")
+    c = apis("quality.usd_per_error=0.2")
     assert c.verdict.leader == "stay"
     assert c.verdict.then is not None
     text = flat(c)
@@ -917,7 +919,7 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
 def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_be_of_no_use() -> None:
     """20,000,000 requests a day: the cheaper API leads, since today's model is paid until GPUs are live. "It beats gpt-6-luna
     at no volume" was told of GPUs that would save most of its bill."""
-    c = answer("workload.requests_per_day=20000000", "draws=512")
+    c = answer("workload.requests_per_day=20000000", "draws=512", "candidates.gpus=[A100-80GB-SXM, L40S, H100-SXM]")
     text, move = flat(c), c.second_move
     assert c.verdict.leader == LUNA
     assert move is not None
@@ -1024,7 +1026,7 @@ def test_not_yet_says_so_where_no_option_of_ones_own_is_assumed_to_reach_the_bar
     assert "not tested, assumed 16.2% wrong: below the bar)" in flat(c)
 
 
-@pytest.mark.parametrize("name", ["classification", "generation"])
+@pytest.mark.parametrize("name", ["classification", pytest.param("generation", marks=pytest.mark.full)])
 def test_the_nearest_own_option_says_its_volumes_where_a_guessed_price_of_errors_would_name_another(name: str) -> None:
     """On cash the base model leads its kind, with the template's price of a wrong answer the adapter; cash is what decides.
 
@@ -1130,7 +1132,7 @@ def test_a_price_of_errors_is_told_to_move_with_its_spread_where_that_costs_no_l
 
 
 def test_a_price_of_errors_that_nobody_states_is_told_like_a_guessed_one() -> None:
-    c = answer("quality.usd_per_error=0")
+    c = apis("quality.usd_per_error=0")
     text = flat(c)
     assert "! Wrong answers are not counted: their price (quality.usd_per_error) is $0 !" in text
     assert f"not counted in USD ({flips_at(c)})." in text
@@ -1155,7 +1157,7 @@ def test_with_neither_bar_nor_price_of_errors_no_test_is_offered() -> None:
 
 def test_error_rates_before_and_after_are_told_apart() -> None:
     """5.96% and 6.04% both print as 6%; a month has 365 / 12 days."""
-    c = answer("quality.scores={gpt-6-sol: 0.9404, gpt-6-luna: 0.9396}", "quality.usd_per_error=0.0001")
+    c = apis("quality.scores={gpt-6-sol: 0.9404, gpt-6-luna: 0.9396}", "quality.usd_per_error=0.0001")
     assert c.verdict.leader == LUNA
     assert "Wrong answers 5.96% -> 6.04%: about" in flat(c)
 
@@ -1200,7 +1202,7 @@ def test_where_a_test_may_be_worth_its_cost_the_draws_are_said_to_be_too_few() -
 
 def test_what_is_also_worth_testing_costs_what_the_first_test_has_not_paid_and_is_not_inside_it() -> None:
     """300 items at $2 a label for one, 200 for the other: of its cost $400 are paid already. Today's model is judged beside."""
-    c = answer("evaluation.usd_per_label=2")
+    c = apis("evaluation.usd_per_label=2")
     one, *others = [e for e in c.experiments if e.kind == "evaluate" and e.option != "stay"][:2]
     first = replace(one, net_usd=1e6, paired=True, items=300)
     second = replace(others[0], net_usd=9e5, items=200, cost_usd=523.0)
@@ -1221,6 +1223,7 @@ def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -
     assert (below.flips_at_usd_per_error, above.flips_at_usd_per_error) == pytest.approx((at, at), rel=1e-9)
 
 
+@pytest.mark.full
 def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_both_of_two_options() -> None:
     """With 14% wrong staying leads from $0.060 on, where gpt-6-luna's chance is 60%, just what it needs.
 
@@ -1241,6 +1244,7 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_both_of_tw
     assert re.search(rf"{told}\)\.", flat(replace(c, verdict=third)))
 
 
+@pytest.mark.full
 def test_a_dearer_answer_that_turns_to_staying_though_fewer_are_wrong_says_that_it_is_for_the_chance() -> None:
     """Of 120 items each, 112 right against 110: better on average, worse in many draws, which a dear answer multiplies."""
     scores = {"gpt-6-sol": {"value": 0.92, "items": 120}, "qwen3-4b+lora": {"value": 0.93, "items": 120}}
@@ -1521,7 +1525,7 @@ def test_the_ratio_is_that_of_the_options_own_request() -> None:
 
 
 def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() -> None:
-    told = re.search(r"about ([\d,]+) more a month, counted at \$([\d,]+) ", flat(answer("quality.usd_per_error=0.02")))
+    told = re.search(r"about ([\d,]+) more a month, counted at \$([\d,]+) ", flat(apis("quality.usd_per_error=0.02")))
     assert told is not None
     count, usd = (float(text.replace(",", "")) for text in told.groups())
     assert count * 0.02 == pytest.approx(usd, abs=0.51)
@@ -1539,7 +1543,7 @@ def test_the_load_of_a_fleet_is_told_over_its_capacity_and_the_peak_over_the_mea
 
 
 def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:
-    c = answer("incumbent.bill_usd_per_month=20000")
+    c = apis("incumbent.bill_usd_per_month=20000")
     assert c.reconciled_npv_usd is not None
     text = flat(c)
     assert "! The bill is 1.5 x what these requests cost at the scenario's prices. Unsplit: at the central values NPV" in text
@@ -1565,7 +1569,7 @@ def test_without_draws_nothing_is_called_sure() -> None:
 
 
 def test_colour_marks_the_winner_what_is_not_tested_and_alarms() -> None:
-    c = answer("incumbent.bill_usd_per_month=400000")
+    c = apis("incumbent.bill_usd_per_month=400000")
     assert "\x1b[31mCORRECT FIRST" in shown(c, colour=True)
     text = shown(answer(), colour=True)
     assert "\x1b[1m\x1b[32m> gpt-6-luna" in text
@@ -1916,8 +1920,8 @@ def test_staying_says_when_a_growing_volume_makes_another_option_save() -> None:
     assert (steady.verdict.leader, steady.start) == ("stay", None)
 
 
-@pytest.mark.parametrize(("low", "high", "waits_longer"), [
-    pytest.param(1.0, 6.0, True, marks=pytest.mark.full), (2.9, 10.0, False)])
+@pytest.mark.full
+@pytest.mark.parametrize(("low", "high", "waits_longer"), [(1.0, 6.0, True), (2.9, 10.0, False)])
 def test_over_the_draws_a_start_three_months_earlier_or_later_saves_less_on_average(
     low: float, high: float, *, waits_longer: bool
 ) -> None:
@@ -1959,6 +1963,7 @@ def test_cash_on_rented_gpus_is_told_at_the_mean_of_rents_too_where_that_is_anot
     assert exact.cash_at_mean_rents("stay") is None
 
 
+@pytest.mark.full
 def test_a_volume_that_is_soon_another_is_told_where_volumes_are_told_and_its_steps_are_among_what_counts() -> None:
     """100,000 a day x 2 x 2 from month 7 on; a fall of 30% a year leaves 0.7^(35/12) = 35.3% in month 36; x 1.5 is not far."""
     steps, none = "workload.steps=[{from_month: 4, ratio: 2}, {from_month: 7, ratio: 2}]", "workload.growth_per_year=0"

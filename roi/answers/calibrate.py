@@ -75,7 +75,7 @@ def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
 def _check_speed(runs: Iterable[tuple[Path, MeasuredRun]], known: StepEfficiency) -> None:
     """Raise where a row of a table has less than SLOWEST_STEP of the roofline's speed."""
     for path, run in runs:
-        if (one := timed_run(run, known)) is not None and one.theory_s < SLOWEST_STEP * one.measured_s:
+        if run.tokens_per_s and (one := timed_run(run, known)) is not None and one.theory_s < SLOWEST_STEP * one.measured_s:
             share = one.theory_s / one.measured_s
             raise InputError(f"TABLE: {path}: row {run.id!r}: tokens_per_s: {run.tokens_per_s:g} is {share:.2g} of what the"
                              f" roofline gives this plan on {one.gpu}, {run.tokens_per_s / share:,.0f} tokens/s; below"

@@ -15,8 +15,9 @@ import numpy as np
 from roi.answers.opening import open_case
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.drivers import LEAST_USD
+from roi.economics.inputs import Option, path_of
 from roi.errors import InputError
-from roi.facts.case import PER_YEAR, SHARE
+from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
 from roi.scenario.file import load_scenario
 from roi.scenario.meaning import ITEM, WORDS, Meaning, meaning_of
@@ -27,6 +28,7 @@ AS_IT_COMES: Final = {"timing.months_to_live.api"}
 NO_MONEY: Final = {"draws", "seed"}
 """Numbers that are no facts."""
 SCORES: Final = "quality.scores."
+END: Final = ".ends_in_months"
 STEP: Final = 0.1
 """Up and down from a yearly rate, which has no half; up from a share of 0, whose double is 0."""
 
@@ -80,7 +82,7 @@ def explain_field(
         return FieldAnswer(meaning=meaning, inside=inside, scenario=title)
     resolved = open_case(scenario, cache=cache)
     paths = resolved.places.get(meaning.path, ())
-    fact = resolved.case[paths[0]] if len(paths) == 1 else None
+    fact = resolved.case[paths[0]] if len(paths) == 1 else _known_end(meaning.path, resolved.case)
     number, moves, why = _number(value, fact), None, ""
     if number is None or meaning.path in NO_MONEY:
         why = "no other value of it is tried here; change it with --set and compare again"
@@ -92,6 +94,14 @@ def explain_field(
             why = str(error)
     return FieldAnswer(meaning=meaning, inside=inside, scenario=title, value=value, stated=stated, fact=fact,
                        moves=moves, no_moves=why)
+
+
+def _known_end(path: str, case: Case) -> Fact | None:
+    """When the model of the field `ends_in_months` ends where the scenario does not say: as announced, else assumed."""
+    if not path.endswith(END):
+        return None
+    name = case["options.stay.vendor"].value if path.startswith("incumbent.") else path.removeprefix("apis.").removesuffix(END)
+    return case.facts.get(path_of(Option, "life_first", vendor=name))
 
 
 def _value(section: object, keys: list[str]) -> tuple[Any, bool]:

@@ -150,6 +150,22 @@ def published_fits() -> tuple[GroupFit, ...]:
     return group_fits(CalibrationFile.model_validate(read_json("efficiencies/training_calibration.json")))
 
 
+def counted_once(own: Sequence[GroupFit], published: Sequence[GroupFit]) -> list[GroupFit]:
+    """One's own fits before the published ones, each source once on a card in a layout: the fit of more runs, else one's own.
+
+    Published rows that are given again say nothing new, and counted twice they would narrow the interval.
+    """
+    known = {_place(fit): fit.n for fit in published}
+    kept = [fit for fit in own if fit.n >= known.get(_place(fit), 0)]
+    again = {_place(fit) for fit in kept}
+    return [*kept, *(fit for fit in published if _place(fit) not in again)]
+
+
+def _place(fit: GroupFit) -> tuple[str, str, str]:
+    """What names a fit: its source, card and layout."""
+    return fit.source, fit.gpu, fit.layout
+
+
 def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
     """The file's groups as the estimators take them."""
     return tuple(GroupFit(**group.model_dump()) for group in file.groups)
@@ -234,7 +250,7 @@ def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> 
            for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
            for step in [replace(known, links=links(run.gpu_name, run.plan.gpus)[0])]
            if (one := timed_run(run, step, tuners=True)) is not None]
-    fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
+    fits = counted_once([fit for file in calibrations for fit in group_fits(file)], published_fits())
 
     def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
         layout = layout_of(plan)

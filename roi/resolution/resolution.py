@@ -212,7 +212,7 @@ def _add_training(sheet: FactSheet, s: Scenario) -> None:
     sheet.state("training.retrain_evaluates", t.retrain_evaluates, "scenario training.retrain_evaluates")
     if t.retrain_every_months is not None:
         sheet.fields("training", t, "retrain_every_months")
-    sheet.state("training.labels_from", t.labels_from)
+    sheet.state(path := "training.labels_from", t.labels_from, "scenario" + f" {path}" * ("labels_from" in t.model_fields_set))
     sheet.fields("training", t, "examples")
     why = "examples that the hours and vendor prices of a run stand for; they scale with training.examples"
     sheet.state("training.examples_costed", value_of(t.examples), why, "examples")

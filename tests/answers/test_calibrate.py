@@ -44,6 +44,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import (
     CalibrationFile,
     calibration_text,
+    counted_once,
     evidence_line,
     find_calibrations,
     group_fits,
@@ -512,6 +513,31 @@ def test_a_table_or_a_run_that_is_given_twice_is_an_error_of_one_line(alone):
         told = call(path, second)
         assert (told.exit_code, told.stdout, told.stderr.count("\n")) == (2, "", 1)
         assert words in told.stderr
+
+
+def test_runs_that_are_published_already_count_once_and_are_told(alone):
+    """22 runs of peft on an L40S come with roi: 15 of them again are none, and 30 of that name stand in their place."""
+    known = published_fits()
+    here = next(f for f in known if (f.source, f.gpu, f.layout) == ("peft", "L40S", ONE_GPU))
+    assert here.n == 22
+    few, more, other = replace(here, n=15), replace(here, n=30), replace(here, source="mine")
+    assert counted_once([few], known) == list(known)
+    assert counted_once([more], known) == [more, *(f for f in known if f is not here)]
+    assert counted_once([other], known) == [other, *known]
+    path = table(alone)
+    path.write_text(path.read_text().replace("t-0", "peft-0").replace(",t,", ",peft,"))
+    assert "come with roi and count once, those that are more: peft on L40S, one GPU (6 given, 22 pub" in call(path).stderr
+    assert "come with roi" not in call(table(alone)).stderr
+
+
+def test_a_row_far_slower_than_any_that_is_published_is_an_error(alone):
+    """4,100 tokens/s with a slip of 100: serving rows have such a floor."""
+    path = table(alone)
+    path.write_text(path.read_text().replace(",4100,", ",41,"))
+    told = call(path, "--output", alone / "x.calibration")
+    assert (told.exit_code, told.stderr.count("\n")) == (2, 1)
+    assert re.search(r"row 't-001': tokens_per_s: 41 is 0\.00\d+ of what the roofline gives this plan on L40S", told.stderr)
+    assert not (alone / "x.calibration").exists()
 
 
 def test_rows_without_ids_are_the_same_run_only_where_all_their_cells_are_the_same(alone):

@@ -90,6 +90,12 @@ def test_months_that_are_left_out_are_told_beside_those_that_may_be_stated(mine)
     assert " at at NPV against staying, USD 0.5 months 2 months" in " ".join(stated.split())
 
 
+def test_an_end_that_is_announced_is_what_holds_here(mine):
+    """gpt-4o retires on 2027-01-14, 51 days after the as-of date: 51 x 12 / 365 months; it was "no value, the default"."""
+    text = " ".join(ask("help", "incumbent.ends_in_months", mine, "--set", "incumbent.model=gpt-4o").stdout.split())
+    assert "Here (Triage): 1.68 months; quoted: retires on 2027-01-14: " in text
+
+
 def test_a_field_that_is_no_number_says_so(mine):
     assert "Moves: no other value of it is tried here" in ask("help", "candidates.api_models", mine).stdout
 

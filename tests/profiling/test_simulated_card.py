@@ -589,6 +589,7 @@ def test_every_line_that_a_card_alone_runs_has_run(ran, request, say, tmp_path, 
         open_board("1-2")
     assert len(device_shapes.every_case("cuda", 0.0)) > 100
     (tmp_path / "nvidia0").touch()
+    assert not board_module.no_driver(tmp_path)
     with simulated_machine():
         assert unusable_gpu(tmp_path) == "it lists no device"
     names = {item.name.partition("[")[0] for item in request.session.items}

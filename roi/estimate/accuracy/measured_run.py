@@ -49,6 +49,9 @@ embedding, head and norms in 16 bits."""
 GPTQ: Final = "GPTQ, unpacked by torch's operators as AutoGPTQ does"
 """Other kernels unpack a weight without the tensors in between; nothing of the model is cast to fp32 (peft/utils/other.py,
 prepare_model_for_kbit_training)."""
+SLOWEST_STEP: Final = 0.1
+"""Share of the roofline's speed below which a row of one's own is of another unit, or waited for something else than its cards:
+half of what the slowest of 307 published rows has, 0.199 (FSDP between two desktop cards); on one GPU it has 0.400."""
 HABITS: Final[dict[Habit, str]] = {
     "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
     "unprepared": UNPREPARED,

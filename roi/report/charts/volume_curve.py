@@ -7,6 +7,8 @@ from roi.economics.decision.turning.curves import LEAST, MOST
 from roi.economics.outlook import CostCurve, costs_along
 from roi.report.charts.style import Spec, by_option, names_of, options_of, spec
 from roi.report.comparison.option_figures import counted
+from roi.report.comparison.second_look import self_hosting_of
+from roi.report.comparison.thresholds import over_the_horizon
 from roi.report.layout.wording import case_number, figure, requests
 
 AROUND, WIDEST = 4.0, 300.0
@@ -22,7 +24,7 @@ def break_even(comparison: Comparison) -> Spec:
     c, names, found = comparison, names_of(comparison), options_of(comparison)
     today = max(case_number(c.case, "workload.requests_per_day"), LEAST)
     at = crossings(c)
-    near = [today, *(v for v in at.values() if today / WIDEST < v < today * WIDEST)]
+    near = [today, *(v for v in (*at.values(), *_told(c)) if today / WIDEST < v < today * WIDEST)]
     low, high = max(min(near) / AROUND, LEAST), min(max(*near, today * AROUND) * AROUND, MOST)
     curves = costs_along(c.case, [o.id for o in found], low, high, c.verdict.counts)
     tallest = TALLEST * _at(curves["stay"], today)
@@ -60,6 +62,13 @@ def crossings(c: Comparison) -> dict[str, float]:
     """From how many requests a day on each option costs less than staying for good, by id; those that a volume turns."""
     return {b.option: b.stays for b in c.break_even if b.stays is not None and b.stays > LEAST
             and (b.baseline, b.basis, b.counts) == ("stay", "pv", c.verdict.counts)}
+
+
+def _told(c: Comparison) -> list[float]:
+    """From which volumes on the answer says that the self-hosted option beats what is advised, or staying."""
+    o, baselines = self_hosting_of(c), ("stay",) if c.verdict.leader == "stay" else ("recommended", "stay")
+    found = [] if o is None else [b for baseline in baselines for b in over_the_horizon(c, o.id, baseline)]
+    return [b.first for b in found if b.first is not None and b.first > LEAST]
 
 
 def _at(curve: CostCurve, volume: float) -> float:

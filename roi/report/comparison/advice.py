@@ -97,7 +97,8 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it.
 
     With `brief` what is not to be done yet is told without what its row shows, today's volume, and other prices and options.
-    With fewer than none (-1) what follows a first move is not told without that, and no NPV that its row shows.
+    With fewer than none (-1) what follows a first move is not told without that, nor from which volume on the advice of an API
+    is another; with -2 no test that is free before another.
     """
     v = c.verdict
     if v.recommended is None:
@@ -116,20 +117,21 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
     else:
         blocks = [_change(c, "DO NOW", alone=rivals >= 0)]
     later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
-    return [*blocks, *then(c, brief=brief), *later]
+    return [*blocks, *then(c, brief=brief, free=rivals > -2), *later]
 
 
 def _change(c: Comparison, label: str, *, alone: bool) -> Block:
     """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one.
 
-    `alone`: with what it brings without that move, and its NPV, which its row shows too.
+    `alone`: with what it brings without that move; of one that needs none a line each, with the volumes at which the advice is
+    another.
     """
     v, o = c.verdict, c.leader
     found = figures(c, o)
-    told = found if alone else [*found[:2], *found[3:]]
+    told = found if alone else [found[0], " ".join(found[1:])]
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
-        held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
+        held = [at] if alone and o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
         while_, live = holds_while(c), _live_in(o)
         change = f"Change to {o.label}{live}{',' if live and while_ else ''}{while_}: {what_it_is(c, o)}."
         later, waits = _later(c), c.better_later is not None and c.better_later[1] > WAITS * abs(npv_of(c, o)[0])

@@ -201,8 +201,10 @@ def next_step(c: Comparison) -> str:
     return "" if e is None else f"{to_measure(c, e)}.{wins_at(c, e)}"
 
 
-def then(c: Comparison, *, brief: bool = False) -> list[Block]:
+def then(c: Comparison, *, brief: bool = False, free: bool = True) -> list[Block]:
     """What is worth measuring after the advice, with `brief` the best test alone; nothing where a test of it comes first.
+
+    `free`: with what tells some of it for nothing.
 
     The timing of an API, which takes a day, leaves that as it is.
     """
@@ -218,7 +220,7 @@ def then(c: Comparison, *, brief: bool = False) -> list[Block]:
     beside = ", beside NEXT" if next_move(c) is not None else ""
     moved = "DO NOW" if c.verdict.measure_first is None else "the change"
     after = "" if c.verdict.leader == "stay" else f" after {moved}{beside}"
-    told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}{pair_first(c, e)}"]
+    told = [f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}{pair_first(c, e) * free}"]
     other = next((x for x in c.experiments if x.option != e.option and x.net_usd > max(ALSO_WORTH * e.net_usd, x.error_usd)
                   and not (e.paired and e.kind == x.kind == "evaluate" and x.option == "stay")), None)  # is held by e
     if other is not None and not brief:

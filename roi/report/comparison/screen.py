@@ -40,8 +40,10 @@ MOST_LINES, MOST_ROWS, RIVAL = 40, 6, 3
 """Lines of the screen; rows of its table; and its rows before remarks are told in a word: the nearest rival has one."""
 SELDOM = 0.1
 """Share of the draws in which an option without a row saves most, above which it is named, if the leading one's is no less."""
-LEAST = ("below the bar", "a bill not checked", "unknown gates")
+LEAST = ("below the bar", "a bill not checked", "unknown gates", "a gate that drops nothing")
 """What remarks are about that give way to the row of an option that is named."""
+FIRST = ("known ends",)
+"""What remarks are about that no screen leaves out, and that stand first where not all of them do."""
 TITLE = 100
 """Characters of a title that are shown."""
 SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
@@ -53,10 +55,11 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
 
     Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then LEAST in a
     word each; before the nearest rival does, all remarks but ALWAYS. Where even that is too long, fewer rivals are told that
-    would undo the advice; at last none of them, nor the best of those without a row, and as many remarks as there is room for.
+    would undo the advice; at last none of them, nor the best of those without a row, nor from which volume on the advice is
+    another, and as many remarks as there is room for, but FIRST.
     """
     above, told, advised = list[Block](), remarks(c), cache(partial(advice, c))
-    told_last = sorted(told, key=lambda remark: remark[0] in LEAST)
+    told_last = sorted(told, key=lambda remark: (remark[0] in LEAST) - (remark[0] in FIRST))
     least = sum(about not in LEAST for about, _ in told)
     kept, every = sum(about in ALWAYS for about, _ in told), range(len(told), -1, -1)
     named = min(len(set(_named(c))), MOST_ROWS)
@@ -73,9 +76,10 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
         if form != "table" or text.count("\n") < MOST_LINES:
             return more if more.count("\n") == text.count("\n") else text
     below = [*table(c, most, terse=True), *_last(c, warnings, most, terse=True)]
-    text = ""
-    for n in every:
-        above = _above(c, _first(told_last, n, NAMED), advised(-1, brief=True))
+    text, must = "", sum(about in FIRST for about, _ in told)
+    fewest = [(-1, n) for n in every if n >= kept] + [(-2, n) for n in every if must <= n <= kept]
+    for rivals, n in fewest:
+        above = _above(c, _first(told_last, n, NAMED), advised(rivals, brief=True))
         if (text := render([*above, *below], form, width=width, colour=colour)).count("\n") < MOST_LINES:
             break
     return text

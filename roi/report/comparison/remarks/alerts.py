@@ -238,14 +238,21 @@ def _ranged(c: Comparison, path: str, name: str) -> str:
 
 
 def _gates(c: Comparison) -> list[str]:
-    """What a gate's no drops, or why what trains stands in spite of it."""
+    """What a gate's no drops, and why what trains leads in spite of it."""
     dropped = [o.label for o in c.infeasible if o.trains and o.fails_gate]
-    told = [f"Gate {gate.name.replace('_', ' ')} is no: it drops {first_of(dropped, NAMED)}"
+    return [f"Gate {gate.name.replace('_', ' ')} is no: it drops {first_of(dropped, NAMED)}"
             + ("; not where people label (training.labels_from)" if gate.name == LEGAL else "")
-            for gate in c.gates if gate.blocks and dropped]
-    if any(gate.status == FAIL and not gate.blocks for gate in c.gates) and any(o.trains for o in c.options):
-        told.append("Legal gate is no: training stands only if people label (training.labels_from)")
-    return told
+            for gate in c.gates if gate.blocks and dropped] + _stands_if(c, leads=True)
+
+
+def _stands_if(c: Comparison, *, leads: bool) -> list[str]:
+    """Why what trains stands in spite of a gate's no, where nobody stated that people label: what `leads`, else the others."""
+    if c.leader.trains is not leads:
+        return []
+    stated = c.case["training.labels_from"].source.endswith(".labels_from")
+    if stated or not any(gate.status == FAIL and not gate.blocks for gate in c.gates) or not any(o.trains for o in c.options):
+        return []
+    return ["Legal gate is no: training stands only if people label (training.labels_from)"]
 
 
 def _unknown_gates(c: Comparison) -> list[str]:
@@ -343,6 +350,7 @@ REMARKS: Final = {
     "reasoning": reasons_unsaid, "today's units": of_todays_units, "today's servers": flat_servers,
     "names that move nothing": unused_names,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
+    "a gate that drops nothing": lambda c: _stands_if(c, leads=False),
     "unknown gates": _unknown_gates, "latency": latency_known, "a blind gate": blind_gate,
     "prefix hits": prefix_hits,
     "a load that was not measured": beyond_its_profile, "hours of a large fleet": hours_of_a_fleet,

@@ -17,6 +17,7 @@ from roi.estimate.step.step_time import StepEfficiency
 from roi.evidence.training_speed import profile_runs, published_fits, why_unread
 from roi.facts.profiles import TrainProfile
 from roi.store.profiles.lookup import StoredProfile, load_profiles, of_kind, profile_folders
+from roi.store.tables.csv_table import read_csv
 
 NAMED = 3
 """Groups of published runs that are named at most."""
@@ -40,23 +41,28 @@ def calibrate_runs(
 
     `profiles` are folders to search first. `strict`: a row of a table that is skipped is an InputError. `tell` hears of each
     file that is no profile, and of sources that are published already. A run that is given twice is an InputError, too: it
-    would narrow the interval; and so is one far slower than any that is published.
+    would narrow the interval. A row of a table far slower than any that is published is skipped.
     """
     store = load_profiles(profile_folders(tuple(profiles)), kinds={"train"})
     stored = list(of_kind(store, TrainProfile))
     runs = [run for profile in stored for run in profile_runs(profile)]
     opened = [(path, open_training_table(path, strict=strict)) for path in tables]
     _check_each_run_once([(path, run) for path, table in opened for run in table.runs])
-    runs += [run for _, table in opened for run in table.runs]
     known = training_efficiencies().step()
+    slow = [(path, row) for path, table in opened for row in _too_slow(path, table.runs, known)]
+    if slow and strict:
+        raise InputError(f"TABLE: {slow[0][0]}: row {slow[0][1].id!r}: {slow[0][1].reason}")
+    left_out = {(path, row.id) for path, row in slow}
+    runs += [run for path, table in opened for run in table.runs if (path, run.id) not in left_out]
     timed = [one for run in runs if (one := timed_run(run, known)) is not None]
+    if not timed and slow:
+        raise InputError(f"TABLE: {slow[0][0]}: row {slow[0][1].id!r}: {slow[0][1].reason}")
     if not timed:
         raise InputError(_nothing(stored, runs))
-    _check_speed([(path, run) for path, table in opened for run in table.runs], known)
     tell_left_out(store.damaged, tell)
     _tell_published({run.source for _, table in opened for run in table.runs}, timed, tell)
     return CalibrationAnswer(calibration=fit_calibration(timed, known), untimed=len(runs) - len(timed),
-                             skipped=tuple((path, row) for path, table in opened for row in table.skipped))
+                             skipped=(*((path, row) for path, table in opened for row in table.skipped), *slow))
 
 
 def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
@@ -72,14 +78,17 @@ def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
                              " once, and different ones need ids or sources of their own")
 
 
-def _check_speed(runs: Iterable[tuple[Path, MeasuredRun]], known: StepEfficiency) -> None:
-    """Raise where a row of a table has less than SLOWEST_STEP of the roofline's speed."""
-    for path, run in runs:
-        if run.tokens_per_s and (one := timed_run(run, known)) is not None and one.theory_s < SLOWEST_STEP * one.measured_s:
-            share = one.theory_s / one.measured_s
-            raise InputError(f"TABLE: {path}: row {run.id!r}: tokens_per_s: {run.tokens_per_s:g} is {share:.2g} of what the"
-                             f" roofline gives this plan on {one.gpu}, {run.tokens_per_s / share:,.0f} tokens/s; below"
-                             f" {SLOWEST_STEP:g} it is of another unit or waits for something else (no published run is)")
+def _too_slow(path: Path, runs: Sequence[MeasuredRun], known: StepEfficiency) -> list[SkippedRow]:
+    """The rows of a table that have less than SLOWEST_STEP of the roofline's speed, each with the reason."""
+    timed = ((run, timed_run(run, known)) for run in runs if run.tokens_per_s)
+    slow = [(run, one) for run, one in timed if one is not None and one.theory_s < SLOWEST_STEP * one.measured_s]
+    lines = {row.id: row.line for row in read_csv(path).rows} if slow else {}
+    return [SkippedRow(
+        line=lines.get(run.id, 0), id=run.id, column="tokens_per_s", value=f"{run.tokens_per_s:g}",
+        why=(f"{(share := one.theory_s / one.measured_s):.2g} of what the roofline gives this plan on {one.gpu},"
+             f" {(run.tokens_per_s or 0.0) / share:,.0f} tokens/s; below {SLOWEST_STEP:g} it is of another unit or waits for"
+             " something else (no published run is)"),
+    ) for run, one in slow]
 
 
 def _tell_published(sources: Collection[str], timed: Iterable[TimedRun], tell: Tell) -> None:

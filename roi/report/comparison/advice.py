@@ -365,5 +365,8 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
     resold = resale(o)
     sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
     cash = f"cash {usd(cash_from(after, alone_from(o)))} -> {usd(o.cash_monthly_usd)} a month{sold}"
+    alone = o.upfront_usd - o.upfront_no_cash_usd
+    taken = f" (alone {usd(alone)}: {after.label} takes hours that are paid anyway)" * (
+        move.upfront_usd - alone >= 1.0 and case_number(c.case, "people.existing_hours_per_month", 0.0) > 0.0)
     return (f"Over {after.label}{reached}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
-            f" set-up {usd(move.upfront_usd)}; {_paid(c, move)}.")
+            f" set-up {usd(move.upfront_usd)}{taken}; {_paid(c, move)}.")

@@ -32,8 +32,8 @@ def calibrate(
 
     Profiles are those that `roi profile train` kept; docs/tables.md names the columns of a table of training runs (`roi
     schema --of training-table`). Prints each scale with its errors on runs that it has not seen, and what predicting a whole
-    source or GPU from the others costs. Rows that cannot be used are skipped and told; a row that is given twice is an error,
-    and so is one below a tenth of the roofline's speed. Sources that come with roi count once. Nothing is written without
+    source or GPU from the others costs. Rows that cannot be used, or have less than a tenth of the roofline's speed, are
+    skipped and told; a row that is given twice is an error. Sources that come with roi count once. Nothing is written without
     --output.
 
     With --local FILE it profiles the trainings of the scenario in FILE whose result is worth most a minute, on this machine's

@@ -225,10 +225,9 @@ def _reading(a: TrackAnswer) -> str:
     if any((c.api_usd or 0.0) > (m.api_usd or 0.0) for c, m in zip(a.tracked.came, a.months, strict=True)):
         api += " and what commitments ask beyond them, which no bill tells"
     fleet = np.any(a.forecast.bands[HOURS].high > 0)
-    gpus = "power and space of own cards" if _kind(a) == OWN_HARDWARE else "GPUs"
+    gpus, rate = ("power and space of own cards", "power and space") if _kind(a) == OWN_HARDWARE else ("GPUs", "rent")
     rent = f"; {gpus}: as told" if any(m.gpu_usd is not None for m in a.months) else "" if not fleet else (
-        f"; GPU hours at the forecast's {gpus.partition(' of ')[0] if _kind(a) == OWN_HARDWARE else 'rent'}"
-        if any(m.gpu_hours is not None for m in a.months) else f"; {gpus}: as forecast")
+        f"; GPU hours at the forecast's {rate}" if any(m.gpu_hours is not None for m in a.months) else f"; {gpus}: as forecast")
     set_up = ", set-up" if a.setup_usd is None else ""
     priced = a.judged[QUANTITIES.index(PRICES)].any()
     price = " price: billed, over the forecast's prices for the same tokens." if priced else ""

@@ -29,8 +29,9 @@ OWNED = "more cards are needed than are owned"
 UNSTATED = "what today's servers cost at another volume is not stated (costs.N.usd_per_request)"
 """Why no volume is told."""
 NO_DIFFERENCE = "costs the same at every volume"
-RUNS_ALIKE = "costs the same to run at every volume"
 """Why no volume is told of an option that beats nothing and is beaten by nothing."""
+RUNS_ALIKE = "costs the same to run at every volume"
+"""Why no volume helps an option whose set-up nothing pays for."""
 END = MOST / (MOST / LEAST) ** (1.0 / (POINTS - 1))
 """Requests a day, the last but one of the volumes to begin with: what holds from further on alone is not for good."""
 NOT_SEEN = f"not for good up to {MOST:,.0f} requests a day, where the search ends"
@@ -150,8 +151,8 @@ def why_never(curves: Curves, id: str, rivals: Sequence[str], basis: str, turn: 
     """Why no volume helps: at the far end of the curve only what a further request costs is left.
 
     `running` is what is found of the cost of running, from the most volume downwards. Of what is not live before the horizon
-    ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers
-    cost nothing, they are what costs; a hybrid's floor is then as large as that makes it.
+    ends nothing is known of how it runs. Where a further request saves something as soon as wrong answers cost nothing, they
+    are what costs; a hybrid's floor is then as large as that makes it.
     """
     option, horizon = curves.options[id], curves.shared.horizon
     if basis == "pv" and float(np.max(option.months_kept)) >= horizon:

@@ -1,9 +1,10 @@
 """What measured training runs say of the roofline: open profiles and tables, time every run, fit a scale a group."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from roi.answers.telling import Tell, keep_quiet, tell_left_out
 from roi.answers.validate import open_training_table
@@ -13,7 +14,6 @@ from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import SLOWEST_STEP, MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import Calibration, fit_calibration
 from roi.estimate.step.calibration import TimedRun
-from roi.estimate.step.step_time import StepEfficiency
 from roi.evidence.training_speed import profile_runs, published_fits, why_unread
 from roi.facts.profiles import TrainProfile
 from roi.store.profiles.lookup import StoredProfile, load_profiles, of_kind, profile_folders
@@ -32,6 +32,20 @@ class CalibrationAnswer:
     """(table, row) of rows that could not be used."""
     untimed: int
     """Runs that say nothing of the scales: `timed_run` has the reasons."""
+    own: tuple[tuple[Path, MeasuredRun], ...]
+    """(table, run) of those that are worth keeping: `TableRuns.own`."""
+
+
+class TableRuns(NamedTuple):
+    """What tables of training runs hold."""
+
+    timed: tuple[TimedRun, ...]
+    runs: tuple[MeasuredRun, ...]
+    """Those of `timed`, and those that say nothing of the speed."""
+    own: tuple[tuple[Path, MeasuredRun], ...]
+    """(table, run) of the timed ones whose source is not published on their card in their layout."""
+    skipped: tuple[tuple[Path, SkippedRow], ...]
+    """(table, row) of rows that could not be used, or are far slower than any that is published."""
 
 
 def calibrate_runs(
@@ -44,23 +58,43 @@ def calibrate_runs(
     would narrow the interval. A row of a table far slower than any that is published is skipped.
     """
     store = load_profiles(profile_folders(tuple(profiles)), kinds={"train"})
-    stored = list(of_kind(store, TrainProfile))
-    runs = [run for profile in stored for run in profile_runs(profile)]
+    stored, known = list(of_kind(store, TrainProfile)), training_efficiencies().step()
+    mine = [run for profile in stored for run in profile_runs(profile)]
+    timed = [one for run in mine if (one := timed_run(run, known)) is not None]
+    given = table_runs(tables, strict=strict, tell=tell) if tables else TableRuns((), (), (), ())
+    timed += given.timed
+    if not timed:
+        raise InputError(_nothing(stored, [*mine, *given.runs]))
+    tell_left_out(store.damaged, tell)
+    return CalibrationAnswer(calibration=fit_calibration(timed, known), skipped=given.skipped, own=given.own,
+                             untimed=len(mine) + len(given.runs) - len(timed))
+
+
+def table_runs(tables: Sequence[Path], *, strict: bool = False, tell: Tell = keep_quiet) -> TableRuns:
+    """The runs of tables beside the roofline; InputError as `calibrate_runs` says, and where every timed one is too slow."""
     opened = [(path, open_training_table(path, strict=strict)) for path in tables]
-    _check_each_run_once([(path, run) for path, table in opened for run in table.runs])
+    rows = [(path, run) for path, table in opened for run in table.runs]
+    _check_each_run_once(rows)
     known = training_efficiencies().step()
-    slow = [(path, row) for path, table in opened for row in _too_slow(path, table.runs, known)]
+    read = [(path, run, timed_run(run, known)) for path, run in rows]
+    slow = _too_slow([(path, run, one) for path, run, one in read if one is not None])
     left_out = {(path, row.id) for path, row in slow}
-    runs += [run for path, table in opened for run in table.runs if (path, run.id) not in left_out]
-    timed = [one for run in runs if (one := timed_run(run, known)) is not None]
+    kept = [(path, run, one) for path, run, one in read if (path, run.id) not in left_out]
+    timed = tuple(one for *_, one in kept if one is not None)
     if slow and (strict or not timed):
         raise InputError(f"TABLE: {slow[0][0]}: row {slow[0][1].id!r}: {slow[0][1].reason}")
-    if not timed:
-        raise InputError(_nothing(stored, runs))
-    tell_left_out(store.damaged, tell)
-    _tell_published({run.source for _, table in opened for run in table.runs}, timed, tell)
-    return CalibrationAnswer(calibration=fit_calibration(timed, known), untimed=len(runs) - len(timed),
-                             skipped=(*((path, row) for path, table in opened for row in table.skipped), *slow))
+    published = {(fit.source, fit.gpu, fit.layout): fit.n for fit in published_fits()}
+    again = Counter(place for one in timed if (place := (one.source, one.gpu, one.layout)) in published)
+    if again:
+        told = first_of([f"{source} on {gpu}, {layout} ({n} given, {published[source, gpu, layout]} published)"
+                         for (source, gpu, layout), n in again.items()], NAMED)
+        tell(f"runs of these sources come with roi and are not kept again: {told}; runs of your own need another source (the id"
+             " without its number)")
+    return TableRuns(
+        timed=timed, runs=tuple(run for _, run, _ in kept),
+        own=tuple((path, run) for path, run, one in kept
+                  if one is not None and (one.source, one.gpu, one.layout) not in published),
+        skipped=(*((path, row) for path, table in opened for row in table.skipped), *slow))
 
 
 def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
@@ -76,27 +110,15 @@ def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
                              " once, and different ones need ids or sources of their own")
 
 
-def _too_slow(path: Path, runs: Sequence[MeasuredRun], known: StepEfficiency) -> list[SkippedRow]:
-    """The rows of a table that have less than SLOWEST_STEP of the roofline's speed, each with the reason."""
-    timed = ((run, timed_run(run, known)) for run in runs if run.tokens_per_s)
-    slow = [(run, one) for run, one in timed if one is not None and one.theory_s < SLOWEST_STEP * one.measured_s]
-    lines = {row.id: row.line for row in read_csv(path).rows} if slow else {}
-    return [SkippedRow(
-        line=lines.get(run.id, 0), id=run.id, column="tokens_per_s", value=f"{run.tokens_per_s:g}",
-        why=(f"{(share := one.theory_s / one.measured_s):.2g} of what the roofline gives this plan on {one.gpu},"
-             f" {(run.tokens_per_s or 0.0) / share:,.0f} tokens/s; below {SLOWEST_STEP:g} it is of another unit or waits for"
-             " something else (no published run is)"),
-    ) for run, one in slow]
-
-
-def _tell_published(sources: Collection[str], timed: Iterable[TimedRun], tell: Tell) -> None:
-    """Say which groups of the tables have a name under which runs are published: of the two `roi fit` takes one."""
-    given = Counter((one.source, one.gpu, one.layout) for one in timed if one.source in sources)
-    again = [f"{fit.source} on {fit.gpu}, {fit.layout} ({n} given, {fit.n} published)" for fit in published_fits()
-             if (n := given.get((fit.source, fit.gpu, fit.layout)))]
-    if again:
-        tell(f"runs of these sources come with roi and count once, those that are more: {first_of(again, NAMED)}; runs of your"
-             " own need another source (the id without its number)")
+def _too_slow(rows: Sequence[tuple[Path, MeasuredRun, TimedRun]]) -> list[tuple[Path, SkippedRow]]:
+    """The rows of tables that have less than SLOWEST_STEP of the roofline's speed, each with the reason."""
+    slow = [(path, run, share) for path, run, one in rows if (share := one.theory_s / one.measured_s) < SLOWEST_STEP]
+    lines = {(path, row.id): row.line for path in {path for path, *_ in slow} for row in read_csv(path).rows}
+    return [(path, SkippedRow(
+        line=lines.get((path, run.id), 0), id=run.id, column="tokens_per_s", value=f"{run.tokens_per_s:g}",
+        why=(f"{share:.2g} of what the roofline gives this plan on {run.gpu_name}, {(run.tokens_per_s or 0.0) / share:,.0f}"
+             f" tokens/s; below {SLOWEST_STEP:g} it is of another unit or waits for something else (no published run is)"),
+    )) for path, run, share in slow]
 
 
 def _nothing(stored: Sequence[StoredProfile[TrainProfile]], runs: Sequence[MeasuredRun]) -> str:

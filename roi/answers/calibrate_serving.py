@@ -28,7 +28,7 @@ from roi.estimate.serving.weight_formats import WEIGHT_FORMATS, runs_format
 from roi.evidence.own_speed import OF_LOAD
 from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_once, rows_speed, served_text
 from roi.evidence.serving_speed import engine_row, serving_evidence
-from roi.store.profiles.places import user_folder
+from roi.store.profiles.places import folder_of_rows
 from roi.store.tables.serving_table import ServingTable
 
 CLEAR: Final = 1.96
@@ -105,13 +105,12 @@ class AddedRows:
 def add_served_rows(
     tables: Sequence[Path], day: Date, *, profiles: Sequence[Path] = (), strict: bool = False, tell: Tell = keep_quiet,
 ) -> AddedRows:
-    """Keep the tables' rows, in the first of `profiles`, else ./profiles where there is one, else the user's folder.
+    """Keep the tables' rows in the folder of `folder_of_rows`.
 
     A table of the same name takes the place of the one before. InputError, and nothing is written, where a table is one of
     training runs, or none of its rows says how fast a server is. `tell` hears of files among the profiles that do not count.
     """
-    usual = Path("profiles") if Path("profiles").is_dir() else user_folder()
-    folder = profiles[0] if profiles else usual
+    folder = folder_of_rows(tables, profiles)
     opened = [(path, _serving(path, strict=strict)) for path in tables]
     read = [[row for run in table.runs if (row := _row(run)) is not None] for _, table in opened]
     said = [[row for row in rows if isinstance(row, ServedRow)] for rows in read]
@@ -121,8 +120,6 @@ def add_served_rows(
             raise InputError(f"--add: {path}: nothing to keep, no row states a speed that its hardware can reach, or at least"
                              f" {SLOWEST:g} of the published one")
     names = {path.stem for path in tables}
-    if len(names) < len(tables):
-        raise InputError("--add: two tables of one name; a row counts once")
     kept = open_runs(profiles, tell).rows
     files = [file for file in kept if file.table not in names]
     pieces, written, known = [], [], 0
@@ -179,7 +176,7 @@ def _unplanned(pieces: Sequence[Piece]) -> tuple[str, ...]:
 def _serving(path: Path, *, strict: bool) -> ServingTable:
     table = open_table(path, strict=strict, own=True)
     if not isinstance(table, ServingTable):
-        raise InputError(f"--add: {path} is a table of training runs; give it without --add, and --output keeps its scales")
+        raise InputError(f"--add: {path} is a table of training runs; add it apart from those of serving runs")
     return table
 
 

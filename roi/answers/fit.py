@@ -31,7 +31,8 @@ from roi.estimate.training.adapters import end_parameters, trained_parameters
 from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import STACKED_BEFORE, refusal
 from roi.estimate.training.targets import apart_from_ends, usual_targets
-from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
+from roi.evidence.trained_rows import find_calibrations
+from roi.evidence.training_speed import best_product, plan_speed
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer

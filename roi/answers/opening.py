@@ -8,7 +8,7 @@ from roi.catalog.user_data import cache_folder
 from roi.errors import check_type, paths_of
 from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.evidence.served_rows import find_served_rows
-from roi.evidence.training_speed import find_calibrations
+from roi.evidence.trained_rows import find_calibrations
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.lookup import load_profiles, profile_folders

@@ -77,6 +77,11 @@ def open_training_table(path: Path, *, strict: bool = False) -> TrainingTable:
     return table
 
 
+def is_training_table(path: Path) -> bool:
+    """True where more of the columns of the table at `path` are those of training runs."""
+    return not _of_serving(read_csv(path).columns, wanted=True)
+
+
 def _of_serving(columns: Sequence[str], *, wanted: bool) -> bool:
     """True where more of the columns are those of serving runs; of as many, where they are wanted or `engine` is one."""
     serving, training = (sum(name in kind.model_fields for name in columns) for kind in (ServingRow, TrainingRow))

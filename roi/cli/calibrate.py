@@ -20,10 +20,10 @@ from roi.cli.options import PATH, TARGET, cache_option, format_option, profiles_
 @cache_option
 @click.option("--strict", is_flag=True, help="Exit 2 where a row of a table cannot be used, in place of skipping it.")
 @click.option("--add", type=PATH, multiple=True, metavar="TABLE.csv",
-              help="Keep the rows of this table of serving runs; size and compare use them.")
+              help="Keep the rows of this table of serving or training runs; fit, size and compare use them.")
 @format_option("table", "json", "markdown")
 @click.option("--output", type=TARGET,
-              help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
+              help="Also keep the tables' runs in this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(
     *, tables: tuple[Path, ...], profiles: tuple[Path, ...], local: Path | None, budget: float, device: str | None, force: bool,
     overrides: tuple[str, ...], cache: bool, strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
@@ -33,21 +33,21 @@ def calibrate(
     Profiles are those that `roi profile train` kept; docs/tables.md names the columns of a table of training runs (`roi
     schema --of training-table`). Prints each scale with its errors on runs that it has not seen, and what predicting a whole
     source or GPU from the others costs. Rows that cannot be used, or have less than a tenth of the roofline's speed, are
-    skipped and told; a row that is given twice is an error. Sources that come with roi count once. Nothing is written without
-    --output.
+    skipped and told; a row that is given twice is an error. Runs of sources that come with roi are not kept again. Nothing is
+    written without --output.
 
     With --local FILE it profiles the trainings of the scenario in FILE whose result is worth most a minute, on this machine's
     GPU and within --budget, keeps the profiles, and prints which spreads shrank and whether the verdict moved.
 
-    --add takes tables of serving runs: their speeds over the published ones are kept in the first folder of --profiles (else
-    ./profiles, or the user's), and what each did to the interval of its models is told.
+    --add takes tables of serving runs, or of training runs: they are kept in the first folder of --profiles (else ./profiles,
+    or the user's), count as measured by you, and what each did to the interval of its models is told.
     """
     budgeted = click.get_current_context().get_parameter_source("budget") is ParameterSource.COMMANDLINE
     if local is None and (overrides or device is not None or force or not cache or budgeted):
         raise click.UsageError("--set, --budget, --device, --force and --no-cache go with --local FILE")
     if add:
         if tables or output is not None or local is not None:
-            raise click.UsageError("--add: keeps rows of serving runs; leave out other tables, --local and --output")
+            raise click.UsageError("--add: keeps the rows of a table; give each its own --add, and leave out --local, --output")
         _add_rows(add, profiles, form, strict=strict)
         return
     if local is not None:
@@ -58,15 +58,17 @@ def calibrate(
     from roi import __version__, clock
     from roi.answers.calibrate import calibrate_runs
     from roi.cli.output import check_targets, put, write_answer
-    from roi.evidence.training_speed import calibration_text
+    from roi.errors import InputError
+    from roi.evidence.trained_rows import calibration_file, calibration_text
     from roi.report.training.calibrate import calibration_blocks, calibration_json
 
     check_targets()
     found = calibrate_runs(tables, profiles, strict=strict, tell=tell)
-    groups = found.calibration.groups
     if output is not None:
-        told = put(output, calibration_text(groups, clock.today(), __version__, [table.name for table in tables]))
-        tell(f"{told}: {len(groups)} scales")
+        if not found.own:
+            raise InputError("--output: nothing to keep, profiles count already, and no TABLE has a run of your own")
+        told = put(output, calibration_text(calibration_file(found.own, clock.today(), __version__)))
+        tell(f"{told}: {len(found.own)} runs")
     shown = (found.calibration, found.skipped, found.untimed)
     write_answer(lambda: calibration_json(*shown), lambda: calibration_blocks(*shown), form)
 
@@ -74,13 +76,21 @@ def calibrate(
 def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *, strict: bool) -> None:
     from roi import clock
     from roi.answers.calibrate_serving import add_served_rows
+    from roi.answers.calibrate_training import add_trained_rows
+    from roi.answers.validate import is_training_table
     from roi.cli.output import write_answer
     from roi.report.serving.added_rows import added_blocks, added_json
+    from roi.report.training.added_runs import runs_blocks, runs_json
 
-    added = add_served_rows(tables, clock.today(), profiles=profiles, strict=strict, tell=tell)
-    for path in added.written:
-        tell(f"kept in {path}, which size and compare read from now on; remove the file to undo it")
-    write_answer(lambda: added_json(added), lambda: added_blocks(added), form)
+    if all(map(is_training_table, tables)):
+        runs = add_trained_rows(tables, clock.today(), profiles=profiles, strict=strict, tell=tell)
+        written, readers, form_json, blocks = runs.written, "fit", lambda: runs_json(runs), lambda: runs_blocks(runs)
+    else:
+        rows = add_served_rows(tables, clock.today(), profiles=profiles, strict=strict, tell=tell)
+        written, readers, form_json, blocks = rows.written, "size", lambda: added_json(rows), lambda: added_blocks(rows)
+    for path in written:
+        tell(f"kept in {path}, which {readers} and compare read from now on; remove the file to undo it")
+    write_answer(form_json, blocks, form)
 
 
 def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, device: str | None, overrides: tuple[str, ...],

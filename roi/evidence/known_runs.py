@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 from roi.estimate.replay.load_curve import PlanCapacity
 from roi.evidence.measured_servers import MeasuredServer, measured_servers
 from roi.evidence.served_rows import ServedRows
-from roi.evidence.training_speed import CalibrationFile, Speed, fitted_speed
+from roi.evidence.trained_rows import CalibrationFile
+from roi.evidence.training_speed import Speed, fitted_speed
 from roi.store.profiles.lookup import Store
 from roi.store.replays import KeptReplays
 

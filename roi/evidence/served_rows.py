@@ -23,7 +23,7 @@ from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
 from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.records import Record
-from roi.store.profiles.kept_records import figures_digest, find_records, record_text
+from roi.store.profiles.kept_records import figures_digest, find_records, once, record_text
 
 SCHEMA: Final = "roi.served-rows/1"
 SUFFIX: Final = ".served"
@@ -121,16 +121,8 @@ def _stale(file: ServedRows, files: Sequence[ServedRows]) -> str:
 
 
 def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:
-    """The rows of each file that none before it has, whatever their id: equal figures are one measurement.
-
-    Equal rows of one file stay, as runs that were repeated.
-    """
-    seen, found = set[ServedRow](), []
-    for file in files:
-        unnamed = [row.model_copy(update={"id": ""}) for row in file.rows]
-        found.append(tuple(row for row, each in zip(file.rows, unnamed, strict=True) if each not in seen))
-        seen.update(unnamed)
-    return found
+    """The rows of each file that none before it has, whatever their id."""
+    return once([file.rows for file in files], "id")
 
 
 def row_speeds(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str) -> list[PlanSpeed]:

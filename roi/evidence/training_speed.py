@@ -1,27 +1,22 @@
 """What training speed rests on, card by card: the best of training profiles, fits among the profiles, and those of roi."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from datetime import date as Date
 from functools import cache, partial
-from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig
-from roi.catalog.models.shapes import find_model, known_model
+from roi.catalog.models.shapes import known_model
 from roi.catalog.rows import read_json
 from roi.errors import InputError, first_of
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
 from roi.estimate.step.calibration import (
     LONE_BETWEEN,
-    ONE_GPU,
-    REPLICAS,
     Evidence,
     GroupFit,
     TimedRun,
@@ -38,18 +33,14 @@ from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import LinkSpeed
 from roi.evidence.measured_links import measured_links
+from roi.evidence.trained_rows import CalibrationFile, own_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import Collective, DeviceProfile, DryRunProfile, TrainProfile
-from roi.facts.records import Record
 from roi.numerics.spreads import TAIL, joint_high, joint_low
 from roi.store.profiles.folders import canonical_gpu
-from roi.store.profiles.kept_records import figures_digest, find_records, record_text
 from roi.store.profiles.lookup import Store, StoredProfile, of_card, of_kind, read_plan
 
-SCHEMA: Final = "roi.calibration/1"
-SUFFIX: Final = ".calibration"
-"""Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 PACES: Final[dict[str, tuple[float, float, float]]] = {
     "path": (0.88, 0.67, 1.05), "weight": (0.98, 0.71, 1.16), "scale": (1.04, 0.83, 1.24), "whole": (1.0, 0.64, 1.15)}
 """Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets with what the tuner makes of weights
@@ -65,110 +56,14 @@ PACED_ROWS: Final = {
     "trainable_tokens": 3, "unilora": 1, "vblora": 4, "vera": 4, "waveft": 3,
 }
 """How many of them are of each method; of HRA, and of what other packages have of their own, there is none."""
-PROBES: Final = (
-    ("llama-3.1-8b", TrainingPlan("full", checkpointing=False, kernels="liger")),
-    ("llama-3.1-8b", TrainingPlan("lora", autocast=True, seq=128.0)), ("llama-3.1-8b", TrainingPlan("qdora")),
-    ("qwen3-30b-a3b", TrainingPlan("lora")))
-"""What the roofline is asked for, to tell whether it is still the same; a step of 128 tokens waits for the host."""
 LARGEST_JOB: Final = 512
 """GPUs of the largest job among the runs that speed was fitted to (lab/tables)."""
 
 
-class CalibrationGroup(Record):
-    """One source on one GPU in one layout."""
-
-    source: str
-    """The table's source, or the profile's file."""
-    gpu: str
-    """Name in the catalog."""
-    layout: str = ONE_GPU
-    """one GPU, or what several share: replicas, zero2, zero3, fsdp."""
-    n: PositiveInt
-    """Measured runs."""
-    overall: PositiveFloat
-    """Roofline time over measured time, median of the runs."""
-    log_scatter: NonNegativeFloat
-    """Root mean square of log(roofline / measured) around that of `overall`."""
-
-
-class CalibrationFile(Record):
-    """Fits of training speed, as `roi calibrate --output` writes them."""
-
-    schema_: Literal["roi.calibration/1"] = Field(SCHEMA, alias="schema")
-    date: Date
-    """Day of the fit."""
-    roi: str
-    """Version of roi."""
-    published: str = ""
-    """Digest of the roofline's times that the scales stand against; empty in the fits that come with roi."""
-    tables: tuple[str, ...] = ()
-    """Names of the tables that were read."""
-    groups: tuple[CalibrationGroup, ...]
-
-
-def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: Sequence[str]) -> str:
-    """The fits as the text of a file."""
-    kept = tuple(CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
-                                  log_scatter=round(f.log_scatter, 4)) for f in fits)
-    file = CalibrationFile(schema=SCHEMA, date=day, roi=version, published=_published(kept), tables=tuple(tables), groups=kept)
-    return record_text(file)
-
-
-def _published(groups: Sequence[CalibrationGroup]) -> str:
-    """Digest of the roofline's times, but for its overall scale, in the groups' layouts on their cards, whatever moves them."""
-    places = sorted({(group.gpu, group.layout) for group in groups})
-    return figures_digest([[*place, _probe_times(*place)] for place in places])
-
-
-def _probe_times(gpu_id: str, layout: str) -> list[str] | None:
-    """Seconds of the micro-steps of PROBES, to four digits; None of a card or a layout of another roi."""
-    known = training_efficiencies().step()
-    sharding: Any = "none" if layout in (ONE_GPU, REPLICAS) else layout  # Any: a word of a file, which the plan checks
-    try:
-        plans = [(model, replace(plan, gpus=1 if layout == ONE_GPU else 4, sharding=sharding)) for model, plan in PROBES]
-        return [f"{theory_s(find_model(model), plan, find_gpu(gpu_id), known):.4g}" for model, plan in plans]
-    except InputError:
-        return None
-
-
-def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, ...], tuple[tuple[Path, str], ...]]:
-    """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that do not count.
-
-    They cannot be read, or are stale: a scale is the roofline over what was measured, and the roofline moved.
-    """
-    return find_records(CalibrationFile, folders, SUFFIX, "calibration", "a calibration", _stale)
-
-
-def _stale(file: CalibrationFile, _: Sequence[CalibrationFile]) -> str:
-    again = "fitted before the roofline changed: write it again with roi calibrate TABLE.csv --output"
-    return "" if file.published == _published(file.groups) else again
-
-
 @cache
 def published_fits() -> tuple[GroupFit, ...]:
-    """Fits of the published rows that came with roi: training_calibration.json."""
-    return group_fits(CalibrationFile.model_validate(read_json("efficiencies/training_calibration.json")))
-
-
-def counted_once(own: Sequence[GroupFit], published: Sequence[GroupFit]) -> list[GroupFit]:
-    """One's own fits before the published ones, each source once on a card in a layout: the fit of more runs, else one's own.
-
-    Published rows that are given again say nothing new, and counted twice they would narrow the interval.
-    """
-    known = {_place(fit): fit.n for fit in published}
-    kept = [fit for fit in own if fit.n >= known.get(_place(fit), 0)]
-    again = {_place(fit) for fit in kept}
-    return [*kept, *(fit for fit in published if _place(fit) not in again)]
-
-
-def _place(fit: GroupFit) -> tuple[str, str, str]:
-    """What names a fit: its source, card and layout."""
-    return fit.source, fit.gpu, fit.layout
-
-
-def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
-    """The file's groups as the estimators take them."""
-    return tuple(GroupFit(**group.model_dump()) for group in file.groups)
+    """Fits of the published rows that came with roi, by source, card and layout (lab/fit_training_calibration.py)."""
+    return tuple(GroupFit(**group) for group in read_json("efficiencies/training_calibration.json")["groups"])
 
 
 def _shape(profile: TrainProfile) -> ModelShape:
@@ -242,15 +137,15 @@ def speed_evidence(store: Store) -> Speed:
 def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Speed:
     """`speed_evidence` with intervals as runs scatter, which may go beyond a card's peak: `within_peak` ends them there.
 
-    Fits of one's own on a card, the `calibrations` of `find_calibrations`, come before the published ones.
+    Runs of one's own tables, the `calibrations` of `find_calibrations`, count as points of profiles do.
     """
     known = training_efficiencies().step()
     links = cache(partial(measured_links, store))
     own = [(replace(one, model=_named(run.model)), run.plan, run.model.mixture)
-           for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
+           for run in (*(run for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)),
+                       *own_rows(calibrations))
            for step in [replace(known, links=links(run.gpu_name, run.plan.gpus)[0])]
            if (one := timed_run(run, step, tuners=True)) is not None]
-    fits = counted_once([fit for file in calibrations for fit in group_fits(file)], published_fits())
 
     def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
         layout = layout_of(plan)
@@ -263,7 +158,7 @@ def fitted_speed(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> 
             theory = theory_s(shape, plan, gpu, replace(known, links=links(gpu.id, plan.gpus)[0]))
             return with_own_runs(found, mine, Asked(method, _named(shape), theory, size_of(plan)))
 
-        published = evidence_for(gpu.id, layout, fits, known, pcie=gpu.pcie) or nothing_published(known)
+        published = evidence_for(gpu.id, layout, published_fits(), known, pcie=gpu.pcie) or nothing_published(known)
         published = of_mixture(published) if shape.mixture else published
         found = after(published, [run for run, p in here if p.tuner is None], "lora" if plan.tuner else plan.method)
         timed, source = links(gpu.id, plan.gpus)

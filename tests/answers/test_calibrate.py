@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_support import SERVING, TRAINING, write_table
 
+from roi.answers.calibrate import table_runs
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.training_efficiencies import TrainingEfficiencies, training_efficiencies
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig, model_config
 from roi.catalog.models.shapes import find_model
@@ -39,20 +40,11 @@ from roi.estimate.step.calibration import (
     half_width,
     layout_of,
 )
+from roi.estimate.step.own_runs import Asked, with_own_runs
 from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
-from roi.evidence.training_speed import (
-    CalibrationFile,
-    calibration_text,
-    counted_once,
-    evidence_line,
-    find_calibrations,
-    group_fits,
-    profile_runs,
-    published_fits,
-    speed_evidence,
-    why_unread,
-)
+from roi.evidence.trained_rows import CalibrationFile, calibration_file, calibration_text, find_calibrations, own_rows
+from roi.evidence.training_speed import evidence_line, fitted_speed, profile_runs, published_fits, speed_evidence, why_unread
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
 from roi.report.profiles.profile_train import train_text
@@ -337,53 +329,65 @@ def test_the_published_fits_name_cards_of_the_catalog():
     assert all(find_gpu(f.gpu).id == f.gpu and f.n > 0 for f in published_fits())
 
 
-def test_fits_survive_their_file_and_a_damaged_one_is_named(tmp_path):
-    text = calibration_text([fit(0.87654, "t")], date(2026, 11, 25), "0.1.0", ["t.csv"])
+def own_file(folder):
+    """The file of a table of six runs of one's own, at the roofline's speed."""
+    path = table(folder)
+    path.write_text(path.read_text().replace(",4", ",23"))
+    file = calibration_file(table_runs([path]).own, date(2026, 11, 25), "0.1.0")
+    (folder / "x.calibration").write_text(calibration_text(file), encoding="utf-8")
+    return file
+
+
+def test_rows_survive_their_file_and_one_that_cannot_be_used_is_named(tmp_path):
+    file = own_file(tmp_path)
+    text = (tmp_path / "x.calibration").read_text()
+    for name, other in (("bad", "{}"), ("twice", text.replace('"roi"', '"roi": "0", "roi"', 1)),
+                        ("card", text.replace("L40S", "RTX-9090").replace('"t"', '"u"')),
+                        ("old", text.replace("calibration/2", "calibration/1"))):
+        (tmp_path / f"{name}.calibration").write_text(other, encoding="utf-8")
     (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "x.calibration").write_text(text, encoding="utf-8")
-    (tmp_path / "bad.calibration").write_text("{}", encoding="utf-8")
-    (tmp_path / "twice.calibration").write_text(text.replace('"roi"', '"roi": "0", "roi"', 1), encoding="utf-8")
+    (tmp_path / "deep" / "copy.calibration").write_text(text, encoding="utf-8")
     found, damaged = find_calibrations([tmp_path])
-    assert [group_fits(file) for file in found] == [(fit(0.8765, "t"),)]
-    assert [path.name for path, _ in damaged] == ["bad.calibration", "twice.calibration"]
-    assert damaged[1][1] == "'roi' is given twice"
+    assert found == (file,)
+    told = {path.stem: why for path, why in damaged}
+    assert set(told) == {"bad", "twice", "card", "old"}
+    assert told["twice"] == "'roi' is given twice"
+    assert re.search("unknown GPU 'RTX-9090'.*; roi calibrate --add keeps its table again", told["card"])
+    assert "it should be 'roi.calibration/2'" in told["old"]
     with pytest.raises(InputError, match="cannot be read"):
         read_record(CalibrationFile, tmp_path / "none.calibration", "calibration", "a calibration")
 
 
-def test_a_fit_against_another_roofline_is_left_out(tmp_path, monkeypatch):
-    """One whose figures moved, or that says none; another scale of what was measured is none of the roofline."""
-    text = calibration_text([fit(0.87654, "t")], date(2026, 11, 25), "0.1.0", ["t.csv"])
-    known, path = training_efficiencies().step(), tmp_path / "x.calibration"
-    for moved, kept in (({"overall": 0.5}, 1), ({"bandwidth": 0.5}, 0), (
-            {"matrix_of": {**training_efficiencies().step().matrix_of, "H200": 0.1}}, 1)):
-        path.write_text(text, encoding="utf-8")
-        monkeypatch.setattr(TrainingEfficiencies, "step", lambda _, moved=moved: replace(known, **moved))
-        found, left = find_calibrations([tmp_path])
-        assert (len(found), len(left)) == (kept, 1 - kept)
-    monkeypatch.undo()
-    path.write_text(re.sub('"published": "[^"]+",', "", text), encoding="utf-8")
-    why = "fitted before the roofline changed: write it again with roi calibrate TABLE.csv --output"
-    assert find_calibrations([tmp_path]) == ((), ((path, why),))
+def test_of_files_of_one_table_the_newest_counts_and_a_run_counts_once(tmp_path):
+    old = own_file(tmp_path)
+    new = old.model_copy(update={"date": date(2026, 11, 30), "rows": old.rows[:5]})
+    (tmp_path / "y.calibration").write_text(calibration_text(new), encoding="utf-8")
+    found, damaged = find_calibrations([tmp_path])
+    assert found == (new,)
+    assert [why for _, why in damaged] == ["rows of 2026-11-25; those of 2026-11-30 of tables of the same names count"]
+    other = old.model_copy(update={"tables": ("u",), "rows": tuple(
+        row.model_copy(update={"id": f"u{row.id}", "source": "u/t"}) for row in old.rows)})
+    assert [run.id for run in own_rows([new, other])] == [*(row.id for row in new.rows), "ut-006"]
 
 
-def test_a_fit_is_left_out_where_a_rule_of_the_roofline_and_no_figure_has_changed(tmp_path, monkeypatch):
-    """ZeRO-3's hooks slow down what it shards, launches all; of a card that this roi does not know nothing is checked."""
-    for layout in (ONE_GPU, "zero3"):
-        text = calibration_text([fit(0.9, layout=layout)], date(2026, 11, 25), "0.1.0", ["t.csv"])
-        (tmp_path / f"{layout}.calibration").write_text(text, encoding="utf-8")
-    unknown = calibration_text([fit(0.9, gpu="RTX-9090"), fit(0.9, layout="zero4")], date(2026, 11, 25), "0.1.0", ["u.csv"])
-    (tmp_path / "unknown.calibration").write_text(unknown, encoding="utf-8")
-    assert find_calibrations([tmp_path])[1] == ()
-    monkeypatch.setattr("roi.estimate.step.step_time.ZERO3_HOOK_S", 2e-2)
-    found, left = find_calibrations([tmp_path])
-    assert ([path.name for path, _ in left], len(found)) == (["zero3.calibration"], 2)
-    monkeypatch.setattr("roi.estimate.step.work.FORWARD_OPERATORS", 60.0)
-    assert [path.name for path, _ in find_calibrations([tmp_path])[1]] == [f"{ONE_GPU}.calibration", "zero3.calibration"]
+def test_rows_of_an_own_table_count_as_the_points_of_a_profile_and_not_as_one_more_published_source(tmp_path):
+    """The very plan of a row: its own speed lies inside, the interval is narrower, and the roofline may move behind it."""
+    file = own_file(tmp_path)
+    run = own_rows([file])[3]
+    before, after = (fitted_speed(Store(), files)(L40S, run.model, run.plan) for files in ((), (file,)))
+    measured = timed_run(run, training_efficiencies().step())
+    assert (after.level, after.n, after.before) == ("profile", 6, (before.low, before.high))
+    assert after.low < np.exp(measured.log_ratio) < after.high
+    assert after.high / after.low < before.high / before.low
+    as_profile = with_own_runs(before, [replace(one, model=f"{one.model} {run.model.parameters}") for own in own_rows([file])
+                                        if (one := timed_run(own, training_efficiencies().step())) is not None],
+                               Asked("lora", f"{run.model.id} {run.model.parameters}", measured.theory_s, measured.size))
+    assert after.high == pytest.approx(as_profile.high)
+    assert [piece.source for piece in after.pieces] == ["t/t"]
 
 
 def test_a_calibration_among_the_profiles_is_no_damaged_profile(tmp_path):
-    (tmp_path / "x.calibration").write_text(calibration_text([], date(2026, 11, 25), "0", []), encoding="utf-8")
+    own_file(tmp_path)
     assert load_profiles([tmp_path]).damaged == ()
 
 
@@ -432,11 +436,51 @@ def test_json_has_every_run_with_its_residual(alone):
     assert one["scaled_s"] == pytest.approx(one["theory_s"] / found["groups"][0]["overall"])
 
 
-def test_output_keeps_the_scales(alone):
-    result = call(table(alone), "--output", alone / "mine.calibration")
+def test_output_keeps_the_runs_of_tables_and_none_of_profiles(alone):
+    """A profile counts where it lies; kept as rows, too, it would count twice."""
+    folder = alone / "profiles"
+    folder.mkdir()
+    save_profile(profile(), folder)
+    result = call(table(alone), "--profiles", folder, "--output", alone / "mine.calibration")
     assert result.exit_code == 0, result.output
+    assert "mine.calibration: 6 runs" in result.stderr
     [file], _ = find_calibrations([alone])
-    assert (file.tables, [g.gpu for g in file.groups]) == (("t.csv",), ["L40S"])
+    assert (file.tables, [row.gpu for row in file.rows], {row.source for row in file.rows}) == (("t",), ["L40S"] * 6, {"t/t"})
+    told = call("--profiles", folder, "--output", alone / "none.calibration")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "nothing to keep, profiles count already, and no TABLE has a run of your own" in " ".join(told.stderr.split())
+
+
+def test_add_keeps_training_runs_and_tells_what_they_did_to_each_configuration(alone):
+    folder = alone / "kept"
+    folder.mkdir()
+    result = call("--add", table(alone), "--profiles", folder)
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.stdout.split())
+    assert "Training speed: 6 runs kept in t.calibration" in told
+    assert "Not stated, and taken as: " in told
+    assert "kept in kept/t.calibration, which fit and compare read" in result.stderr.replace(f"{alone}/", "")
+    [file], _ = find_calibrations([folder])
+    run = own_rows([file])[3]
+    found = json.loads(call("--add", alone / "t.csv", "--profiles", folder, "--format", "json").stdout)
+    (piece,) = found["pieces"]
+    before, after = (fitted_speed(Store(), files)(L40S, run.model, run.plan) for files in ((), (file,)))
+    assert (piece["rows"], piece["before"]) == (6, pytest.approx([before.low, before.high]))  # added again, it counts once
+    assert piece["centre"] == pytest.approx(after.efficiency.overall)
+    assert (found["schema"], found["unused"]) == ("roi.added-runs/1", 0)
+
+
+def test_add_of_published_runs_or_of_tables_of_two_kinds_keeps_nothing(alone):
+    path = table(alone)
+    serving = write_table(alone / "s.csv", SERVING, {})
+    told = call("--add", path, "--add", serving, "--profiles", alone)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "t.csv is a table of training runs; add it apart from those of serving runs" in " ".join(told.stderr.split())
+    path.write_text(path.read_text().replace("t-0", "peft-0").replace(",t,", ",peft,"))
+    told = call("--add", path, "--profiles", alone)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "nothing to keep" in told.stderr
+    assert not list(alone.glob("*.calibration"))
 
 
 def test_profiles_are_read_beside_tables(alone):
@@ -515,18 +559,12 @@ def test_a_table_or_a_run_that_is_given_twice_is_an_error_of_one_line(alone):
         assert words in told.stderr
 
 
-def test_runs_that_are_published_already_count_once_and_are_told(alone):
-    """22 runs of peft on an L40S come with roi: 15 of them again are none, and 30 of that name stand in their place."""
-    known = published_fits()
-    here = next(f for f in known if (f.source, f.gpu, f.layout) == ("peft", "L40S", ONE_GPU))
-    assert here.n == 22
-    few, more, other = replace(here, n=15), replace(here, n=30), replace(here, source="mine")
-    assert counted_once([few], known) == list(known)
-    assert counted_once([more], known) == [more, *(f for f in known if f is not here)]
-    assert counted_once([other], known) == [other, *known]
+def test_runs_that_are_published_already_are_not_kept_again_and_are_told(alone):
+    """22 runs of peft on an L40S come with roi: given again they would narrow the interval without saying anything new."""
     path = table(alone)
     path.write_text(path.read_text().replace("t-0", "peft-0").replace(",t,", ",peft,"))
-    assert "come with roi and count once, those that are more: peft on L40S, one GPU (6 given, 22 pub" in call(path).stderr
+    assert "come with roi and are not kept again: peft on L40S, one GPU (6 given, 22 published)" in call(path).stderr
+    assert table_runs([path]).own == ()
     assert "come with roi" not in call(table(alone)).stderr
 
 

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 from asked import ask
-from tables_support import SERVING, TRAINING, read_serving, write_table
+from tables_support import SERVING, read_serving, write_table
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, find_engine, load_serving_efficiencies
@@ -379,10 +379,7 @@ def test_a_file_that_lacks_a_field_says_which(tmp_path):
     assert told == "published: needed and not given"
 
 
-def test_a_table_of_training_runs_is_not_added(tmp_path):
-    table = write_table(tmp_path / "train.csv", TRAINING, {})
-    told = ask("calibrate", "--add", table)
-    assert told.exit_code == 2
-    assert "is a table of training runs" in told.stderr
+def test_of_an_unknown_column_the_nearest_of_serving_tables_is_named(tmp_path):
+    table = tmp_path / "served.csv"
     table.write_text("engin,gpu,model\nvllm,H100-80GB-SXM,llama-3.1-8b\n")
     assert "unknown column 'engin'; nearest: engine" in ask("calibrate", "--add", table).stderr

@@ -1,10 +1,12 @@
 """WIDTH and RECORDS of training speed are what the committed tables ask for with a source, a card or a model left out."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 from canonical import CELLS
+from fit_training_calibration import FITS, calibration
 from fit_training_intervals import WAYS, Distance, distances, needed_factor
 
 from roi.answers.validate import open_training_table
@@ -40,3 +42,8 @@ def test_the_width_is_the_largest_that_a_way_of_leaving_out_needs_and_records_sa
     held["profile"] = [row.away <= row.half for row in profile_left_in(timed, known)]
     for level, inside in held.items():
         assert (len(inside), round(100.0 * float(np.mean(inside)))) == RECORDS[level]
+
+
+@pytest.mark.full
+def test_the_scales_that_come_with_roi_are_those_of_the_committed_tables():
+    assert json.loads(calibration())["groups"] == json.loads(FITS.read_text(encoding="utf-8"))["groups"]

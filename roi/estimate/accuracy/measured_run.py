@@ -206,7 +206,7 @@ def throughput_predictor(evidence: Callable[[Gpu, ModelShape, TrainingPlan], Evi
             return NoPrediction(f"gpu: {run.gpu_name!r}; not one card of the catalog, so no rates")
         if run.mean_tokens is None:
             return NoPrediction("seq_len_mean: no number; time follows the mean length")
-        plan = _at_mean(run, run.plan)
+        plan = at_mean(run, run.plan)
         found = evidence(run.gpu, run.model, plan)
         ends = step_at_ends(run.model, plan, run.gpu, found)
         seconds = _with_update(ends, plan, plan.gpus if run.split else 1)
@@ -217,14 +217,14 @@ def throughput_predictor(evidence: Callable[[Gpu, ModelShape, TrainingPlan], Evi
     return predict
 
 
-def _at_mean(run: MeasuredRun, plan: TrainingPlan) -> TrainingPlan:
+def at_mean(run: MeasuredRun, plan: TrainingPlan) -> TrainingPlan:
     """The plan with sequences of the run's mean length."""
     return replace(plan, seq=min(run.mean_tokens or float(plan.seq), float(plan.seq)))
 
 
 def _micro_step(run: MeasuredRun, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> tuple[float, float]:
     """Tokens of one micro-step of all GPUs at the run's mean length, and its seconds with its share of the optimizer step."""
-    step = step_time(run.model, _at_mean(run, plan), gpu, efficiency)
+    step = step_time(run.model, at_mean(run, plan), gpu, efficiency)
     return float(step.tokens) * plan.gpus, float(_with_update(step, plan, plan.gpus if run.split else 1))
 
 

@@ -145,7 +145,7 @@ RACK_GPUS: Final = 72
 ETHERNET_BYTES_PER_S: Final = 12.5e9
 """100 Gbit/s. A ring over all cards leaves and enters each server once: that takes what one card sends of its network."""
 _SPEED_WORDS = {
-    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
+    "profile": "runs measured here", "device": "a dry run's operators over rates measured here",
     "mixture": "runs of dense models, none published is of a mixture",
     "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
 }

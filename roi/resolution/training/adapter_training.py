@@ -225,10 +225,12 @@ def _maybe(shape: ModelShape, plan: TrainingPlan, gpus: Sequence[Gpu], known: Kn
 
 
 def _fitted_on(sheet: FactSheet, run: CheapestRun | None) -> Date | None:
-    """The day of the newest profile that the run's speed rests on; else that of the fit of published runs."""
-    known, behind = sheet.known.store.profiles, set() if run is None else set(run.evidence.sources)
-    days = (each.profile.started.date() for each in known
-            if run is not None and behind & {each.name, f"{each.name} on {run.gpu.id}"})
+    """The day of the newest profile or table that the run's speed rests on; else that of the fit of published runs."""
+    known, behind = sheet.known, set[str]()
+    if run is not None:
+        behind = {name.removesuffix(f" on {run.gpu.id}") for name in run.evidence.sources}
+    days = [each.profile.started.date() for each in known.store.profiles if each.name in behind]
+    days += [file.date for file in known.calibrations if any(row.source in behind for row in file.rows)]
     return max(days, default=training_efficiencies().overall.date)
 
 

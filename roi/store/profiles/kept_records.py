@@ -48,3 +48,16 @@ def find_records(
         elif record not in found:
             found.append(record)
     return tuple(found), tuple(damaged)
+
+
+def once(files: Sequence[Sequence[R]], *names: str) -> list[tuple[R, ...]]:
+    """The rows of each file that none before it has, whatever their fields `names`: equal figures are one measurement.
+
+    Equal rows of one file stay, as runs that were repeated.
+    """
+    seen, found = set[str](), []
+    for rows in files:
+        unnamed = [row.model_dump_json(exclude={*names}) for row in rows]
+        found.append(tuple(row for row, each in zip(rows, unnamed, strict=True) if each not in seen))
+        seen.update(unnamed)
+    return found

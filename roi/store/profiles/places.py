@@ -35,6 +35,16 @@ def folders_beside(new: Path | None) -> tuple[Path, ...]:
     return profile_folders([new] if new is not None and new.is_dir() else [])
 
 
+def folder_of_rows(tables: Sequence[Path], given: Sequence[Path]) -> Path:
+    """Where `roi calibrate --add` keeps rows: in the first of `given` (--profiles), else ./profiles, else the user's folder.
+
+    InputError where two tables have one name: a file holds the rows of each.
+    """
+    if len({path.stem for path in tables}) < len(tables):
+        raise InputError("--add: two tables of one name; a row counts once")
+    return given[0] if given else Path("profiles") if Path("profiles").is_dir() else user_folder()
+
+
 def user_folder() -> Path:
     """The user's own profiles, in the data folder of the platform; it may not exist yet."""
     return data_folder() / "profiles"

@@ -30,7 +30,8 @@ BUDGETS = {
     ("--help",): Budget("cli errors", "click"),
     ("schema",): Budget("cli disk errors units facts numerics scenario", DATA),
     ("fit", "llama-3.1-8b", "--method", "qlora"): Budget(
-        f"{PLAIN} estimate.training estimate.fitting estimate.step estimate.accuracy evidence.training_speed"
+        f"{PLAIN} estimate.training estimate.fitting estimate.step estimate.accuracy evidence.trained_rows"
+        " evidence.training_speed"
         " evidence.measured_links scenario.quantity answers.fit answers.fit_memory answers.fit_stored"
         " answers.telling report.layout"
         " report.training", DATA),

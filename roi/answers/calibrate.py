@@ -13,7 +13,6 @@ from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import SLOWEST_STEP, MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import Calibration, fit_calibration
 from roi.estimate.step.calibration import TimedRun
-from roi.estimate.step.step_time import StepEfficiency
 from roi.evidence.training_speed import profile_runs, published_fits, why_unread
 from roi.facts.profiles import TrainProfile
 from roi.store.profiles.lookup import StoredProfile, load_profiles, of_kind, profile_folders
@@ -49,17 +48,20 @@ def calibrate_runs(
     opened = [(path, open_training_table(path, strict=strict)) for path in tables]
     _check_each_run_once([(path, run) for path, table in opened for run in table.runs])
     known = training_efficiencies().step()
-    slow = [(path, row) for path, table in opened for row in _too_slow(path, table.runs, known)]
+    rows = [(path, run, timed_run(run, known)) for path, table in opened for run in table.runs]
+    slow = [(path, row) for path, _ in opened
+            for row in _too_slow(path, [(run, one) for of, run, one in rows if of == path and one is not None])]
     left_out = {(path, row.id) for path, row in slow}
-    runs += [run for path, table in opened for run in table.runs if (path, run.id) not in left_out]
-    timed = [one for run in runs if (one := timed_run(run, known)) is not None]
+    counted = [(run, timed_run(run, known)) for run in runs]
+    counted += [(run, one) for path, run, one in rows if (path, run.id) not in left_out]
+    timed = [one for _, one in counted if one is not None]
     if slow and (strict or not timed):
         raise InputError(f"TABLE: {slow[0][0]}: row {slow[0][1].id!r}: {slow[0][1].reason}")
     if not timed:
-        raise InputError(_nothing(stored, runs))
+        raise InputError(_nothing(stored, [run for run, _ in counted]))
     tell_left_out(store.damaged, tell)
     _tell_published({run.source for _, table in opened for run in table.runs}, timed, tell)
-    return CalibrationAnswer(calibration=fit_calibration(timed, known), untimed=len(runs) - len(timed),
+    return CalibrationAnswer(calibration=fit_calibration(timed, known), untimed=len(counted) - len(timed),
                              skipped=(*((path, row) for path, table in opened for row in table.skipped), *slow))
 
 
@@ -76,10 +78,9 @@ def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:
                              " once, and different ones need ids or sources of their own")
 
 
-def _too_slow(path: Path, runs: Sequence[MeasuredRun], known: StepEfficiency) -> list[SkippedRow]:
+def _too_slow(path: Path, timed: Sequence[tuple[MeasuredRun, TimedRun]]) -> list[SkippedRow]:
     """The rows of a table that have less than SLOWEST_STEP of the roofline's speed, each with the reason."""
-    timed = ((run, timed_run(run, known)) for run in runs if run.tokens_per_s)
-    slow = [(run, one) for run, one in timed if one is not None and one.theory_s < SLOWEST_STEP * one.measured_s]
+    slow = [(run, one) for run, one in timed if one.theory_s < SLOWEST_STEP * one.measured_s]
     lines = {row.id: row.line for row in read_csv(path).rows} if slow else {}
     return [SkippedRow(
         line=lines.get(run.id, 0), id=run.id, column="tokens_per_s", value=f"{run.tokens_per_s:g}",

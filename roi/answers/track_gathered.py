@@ -20,7 +20,6 @@ from roi.economics.tracking.came import Came
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
 from roi.errors import InputError
-from roi.facts.exchange_rate import told_unused
 from roi.units import DAYS_PER_MONTH
 from roi.usage.read.record import FileOptions
 
@@ -66,13 +65,12 @@ def tracked_months(
             raise InputError(f"--folder: {question.folder}: {name} belongs to another decision ({month.decision.title}: {was});"
                              " a folder for each")
     usage: dict[str, MonthSums] = {}
+    rates, paid_in, of_bill = question.options.rates, set[str](), list[str]()
+    bill = {} if question.bill is None else bill_months(question.bill, of_bill, question.today, rates, paid_in=paid_in)
     if question.actual:
         usage = usage_months(question.actual, _models(options, decision.option), notes, options=question.options,
-                             named=question.named, zone=question.zone, as_of=decision.as_of)
-    rates, paid_in = question.options.rates, set[str]()
-    bill = {} if question.bill is None else bill_months(question.bill, notes, question.today, rates, paid_in=paid_in)
-    for idle in told_unused([rate for rate in rates if rate.currency in paid_in], (), ()):  # in the bill it is not
-        notes[:] = [note for note in notes if not note.startswith(f"--actual: {idle.partition(';')[0]};")]
+                             named=question.named, zone=question.zone, as_of=decision.as_of, billed_in=paid_in)
+    notes += of_bill
     sums = told_by(usage, bill, question.bill, notes, kept, decision.first_month, shared.horizon)
     hours = {} if question.opencost is None else opencost_months(question.opencost, notes)
     if options[decision.option].hardware is not None and any(gpus.usd for gpus in hours.values()):

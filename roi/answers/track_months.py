@@ -78,12 +78,14 @@ def after(month: str, count: int = 1) -> str:
 
 
 def usage_months(
-    files: Sequence[str], models: Models, notes: list[str], *, options: FileOptions, named: str | None, zone: str, as_of: str
+    files: Sequence[str], models: Models, notes: list[str], *, options: FileOptions, named: str | None, zone: str, as_of: str,
+    billed_in: Collection[str] = (),
 ) -> dict[str, MonthSums]:
     """Sums of each month that the export covers whole but for MOST_LOST of it, of the models that the decision calls.
 
     `notes` hear of what is left out: months that are covered in part, models that are none of the decision's; of what `roi
     usage` says of these files; and of list prices that are no longer those of `as_of`, where no row says what was paid.
+    A rate of exchange that converts nothing here is none of its remarks where the bill is in its currency (`billed_in`).
     """
     from roi.usage.measure.days import MOST_LOST, days_there, spans_told, weekdays_used
     from roi.usage.measure.pricing import EPOCH, day_of
@@ -91,7 +93,8 @@ def usage_months(
     from roi.usage.told import silent
 
     try:
-        found = summarize(Question(files=tuple(files), options=options, named=named, zone=zone))
+        found = summarize(Question(files=tuple(files), options=options, named=named, zone=zone,
+                                   paid_elsewhere=frozenset(billed_in)))
     except InputError as error:
         told = str(error).removeprefix("FILES: ")
         raise InputError(told if told.startswith("--") else f"--actual: {told}") from error

@@ -68,6 +68,8 @@ class Question:
     """Days that are left out, such as those of a job that will not come again."""
     own: OwnPrices | None = None
     """Prices of a scenario's, which take the place of list prices."""
+    paid_elsewhere: frozenset[str] = frozenset()
+    """Currencies of what is paid and told in another file: a rate of theirs need not convert anything here."""
 
 
 Model = tuple[str | None, str | None]
@@ -196,6 +198,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     rates = question.options.rates
     used = {rate_on(rates, code, day_of(day)) for code, day, counts in log.paid if counts}
     converting = tuple(rate for rate in rates if rate in used)
+    here = [rate for rate in rates if rate.currency not in question.paid_elsewhere]
     untold = {table.format.name for table in log.tables if len(constants(table.records.select(*SERVICE))) == len(SERVICE)}
     groups, others = _by_group(records, backend, days, priced, question.options.group_by)
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
@@ -223,7 +226,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         notes=(*dict.fromkeys(notes(log, priced, question.zone)), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
                *(no_weekend(*_mean_day(workload, days)) if dated else ()), *(to_come(days) if dated and days else ()),
                *maker_notes(paid), *told_rates(converting), *nobodys(question.options.group_by, groups, days),
-               *told_unused(rates, converting, {code for code, _, _ in log.paid}),
+               *told_unused(here, converting, {code for code, _, _ in log.paid}),
                *billed_too(days, question.bill_usd_per_month, beside_tokens(priced, items, days) if items and days else 0.0)),
         rates=converting,
         dated=dated,

@@ -4,7 +4,8 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from math import log, sqrt
+from itertools import combinations
+from math import comb, log, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_support import SERVING, TRAINING, write_table
 
+from roi.answers import calibrate
 from roi.answers.calibrate import table_runs
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
@@ -95,6 +97,34 @@ def test_any_three_counts_every_run_alike():
     found = after_profile([[run(x) for x in (1.0, 1.0, 1.0, 2.0)]])
     assert found is not None
     assert found.any_three == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("sizes", [(4,), (5, 9), (12, 6, 4)])
+def test_any_three_is_the_median_over_every_choice_written_out(sizes):
+    """Each choice of three and each run that it leaves, a run's weight shared by the choices that leave it. Twice the weight
+    that lies below the error is no more than all of it, and that up to it at least all: no other error is the median."""
+    draws = np.random.default_rng(sum(sizes))
+    groups = [[run(float(x)) for x in draws.lognormal(0.0, 0.4, n)] for n in sizes]
+    errors, weights = [], []
+    for group in groups:
+        for three in combinations(group, 3):
+            rest = [one for one in group if one not in three]
+            middle = sorted(one.theory_s / one.measured_s for one in three)[1]
+            errors += [abs(middle / (one.theory_s / one.measured_s) - 1.0) for one in rest]
+            weights += [len(group) / comb(len(group), 3) / len(rest)] * len(rest)
+    found = after_profile(groups).any_three / 100.0
+    below = sum(weight for error, weight in zip(errors, weights, strict=True) if error < found - 1e-9)
+    up_to = sum(weight for error, weight in zip(errors, weights, strict=True) if error < found + 1e-9)
+    assert 2.0 * below <= sum(weights) + 1e-9
+    assert 2.0 * up_to >= sum(weights) - 1e-9
+
+
+def test_a_row_is_timed_once(tmp_path, monkeypatch):
+    """A look for rows that are far too slow timed each row of a table, and the fit once more."""
+    asked = []
+    monkeypatch.setattr(calibrate, "timed_run", lambda run, known: asked.append(run.id) or timed_run(run, known))
+    calibrate.calibrate_runs([write_table(tmp_path / "mine.csv", TRAINING | {"tokens_per_s": "5000"}, {}, {})], [tmp_path])
+    assert [id for id in asked if id.startswith("own-")] == ["own-1", "own-2"]
 
 
 def test_runs_that_agree_have_no_error():

@@ -9,6 +9,7 @@ import pytest
 from roi.answers.track_months import usage_months
 from roi.answers.track_remarks import with_counted
 from roi.answers.track_roles import Models, listed_name
+from roi.facts.exchange_rate import read_rates
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 
@@ -85,3 +86,19 @@ def test_what_a_gateway_charges_in_house_is_no_cash_beside_the_gpus(tmp_path: Pa
     assert (found.calls, found.own_calls, found.api_usd) == (310.0, 310.0, 0.0)
     (told,) = [note for note in notes if "in-house" in note]
     assert told.startswith("--actual: $6.20 that is charged in-house for tickets-lora is no cash here")
+
+
+def test_a_rate_that_the_bill_uses_is_not_told_as_idle_and_one_that_nothing_uses_is(tmp_path: Path) -> None:
+    """The remark on EUR and GBP was one sentence, which stood whole where the bill is in EUR alone."""
+    log = tmp_path / "calls.csv"
+    log.write_text("timestamp,model,input_tokens,output_tokens,cost_usd\n" + "".join(
+        f"2026-12-{day:02}T10:00:00Z,gpt-6-sol,100,10,0.02\n" for day in range(1, 32)))
+    options = FileOptions(rates=read_rates(("EUR=1.08@2026-10-31", "GBP=1.3@2026-10-31"), "--exchange-rate"))
+    told = {}
+    for billed in ((), ("EUR",), ("EUR", "GBP")):
+        notes: list[str] = []
+        usage_months([str(log)], Models(own=None, others=("openai/gpt-6-sol",)), notes, options=options, named=None, zone="UTC",
+                     as_of="2026-11-24", billed_in=billed)
+        told[billed] = [note.partition(";")[0] for note in notes if "--exchange-rate" in note]
+    idle = "--actual: --exchange-rate: nothing here is in"
+    assert told == {(): [f"{idle} EUR or GBP"], ("EUR",): [f"{idle} GBP"], ("EUR", "GBP"): []}

@@ -126,24 +126,29 @@ class AfterProfile:
 def after_profile(groups: Iterable[Sequence[TimedRun]]) -> AfterProfile | None:
     """Errors of all groups of four runs or more, pooled; None where there is none."""
     chosen: list[Array] = []
-    apart: list[float] = []
-    weights: list[float] = []
+    apart: list[Array] = []
+    weights: list[Array] = []
     for group in groups:
-        if len(group) < 4:
+        count = len(group)
+        if count < 4:
             continue
         logs = np.array([run.log_ratio for run in sorted(group, key=lambda run: run.theory_s)])
-        threes = list(combinations(range(len(logs)), 3))
-        chosen.append(_unseen(logs, (len(logs) // 4, len(logs) // 2, 3 * len(logs) // 4)))
-        for three in threes:
-            rest = _unseen(logs, three)
-            apart += np.abs(np.expm1(rest)).tolist()
-            weights += [len(logs) / len(threes) / len(rest)] * len(rest)
+        chosen.append(_unseen(logs, (count // 4, count // 2, 3 * count // 4)))
+        logs.sort()
+        below = np.arange(count)
+        above = count - 1 - below
+        middle, other = np.nonzero(~np.eye(count, dtype=bool))
+        apart.append(np.abs(np.expm1(logs[middle] - logs[other])))
+        # of the choices whose median is `middle`, one below and one above it, those without `other`
+        without = np.where(other < middle, (below[middle] - 1) * above[middle], below[middle] * (above[middle] - 1))
+        weights.append(without * (count / comb(count, 3) / (count - 3)))
     if not chosen:
         return None
-    order = np.argsort(apart)
-    half = np.searchsorted(np.cumsum(np.array(weights)[order]), sum(weights) / 2.0)
+    errors, counts = np.concatenate(apart), np.concatenate(weights)
+    order = np.argsort(errors)
+    half = np.searchsorted(np.cumsum(counts[order]), counts.sum() / 2.0)
     unseen = np.concatenate(chosen)
-    return AfterProfile(len(unseen), median_error(unseen), 100.0 * float(np.array(apart)[order][half]))
+    return AfterProfile(len(unseen), median_error(unseen), 100.0 * float(errors[order][half]))
 
 
 def _unseen(logs: Array, three: tuple[int, ...]) -> Array:

@@ -239,6 +239,14 @@ def test_the_report_is_no_wider_than_80_columns_and_shows_theory():
     assert json.loads(infer_json(MADE, shape, gpu))["theory"]["tpot_s"] == pytest.approx(7.36e-3, rel=0.01)
 
 
+def test_a_merged_model_far_from_its_base_says_that_the_machine_was_not_at_rest():
+    """Same operators, same shapes: 20 ms beside 1 ms is no result; NF4's base is another model than what it is merged into."""
+    busy = MADE.model_copy(update={"points": (point("base", (0.1,), (1.0, 1.1)), point("merged", (0.1, 0.1), (0.02, 0.02)))})
+    said = "batch 2 x 100: decode of the merged model took 0.02 times the base's"
+    for profile, told in ((busy, True), (MADE, False), (busy.model_copy(update={"dtype": "nf4"}), False)):
+        assert (said in " ".join(infer_text(profile, None, None).split())) == told
+
+
 @pytest.mark.full
 def test_the_command_runs_a_tiny_model_and_keeps_the_profile(tmp_path):
     result = run("--batch", "1", "--prompt", "8", "--decode", "2", "--budget", "1s", "--dtype", "nf4",

@@ -18,6 +18,8 @@ from roi.units import GIB
 SCHEMA = "roi.infer/1"
 HEADS = ("batch", "prompt", "adapter", "n", "prefill", "TPOT ms", "5-95%", "decode", "GiB")
 RATIO_HEADS = ("seconds", "batch", "prompt", "ratio", "5-95%")
+UNREST = 1.25
+"""Ratio of a merged model's steps to the base's from which the machine was not at rest: both run the same operators."""
 STORED_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.516}
 """Bytes that a weight takes; NF4 with double quantisation: (4 + 8 / 64 + 32 / 16384) / 8."""
 
@@ -143,6 +145,9 @@ def _remarks(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None) -
     if shape and gpu:
         floor = tpot_floor_s(profile.dtype, shape, gpu)
         texts.append(f"theory: TPOT at least {floor * 1e3:.3g} ms, the base's weights read once at {gpu.id}'s bandwidth")
+    texts += [f"batch {r.batch} x {r.prompt_tokens:,}: {r.what} of the merged model took {r.ratio:.2f} times the base's, whose"
+              " operators are the same: the machine was not at rest, measure again" for r in ratio_lines(profile)
+              if r.over == "merged/base" and profile.dtype != "nf4" and (r.low > UNREST or r.high < 1.0 / UNREST)]
     texts += cautions(profile, "these times are too long")
     texts.append("prefill, decode: tokens/s of the whole batch, by medians; n: timed prefills/decode steps; ratio: of medians,"
                  " 5-95% of every pair of steps; plain transformers, one step at a time: a server batches and is faster")

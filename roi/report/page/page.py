@@ -55,8 +55,7 @@ def _right(table: Table, k: int) -> bool:
 
 
 def _stacks(table: Table) -> bool:
-    """True where a phone has no room for the columns, or for what unfolds below a name: each row is then its name, and below it
-    every figure with its head.
+    """True where a phone has no room for the columns, or for what unfolds: a row is its name, figures with heads stand below.
 
     Figures keep to one line; of names, words and heads the longest word does.
     """

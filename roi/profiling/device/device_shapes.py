@@ -115,7 +115,7 @@ def choose_cases(probe: Probe, budget_s: float) -> tuple[list[Case], int]:
     """
     longest_s = min(LONGEST_CALL_S, budget_s / SHORTEST_RUN)
     groups: dict[tuple[str, str], list[Case]] = {}
-    known = [case for case in every_case(probe.device, probe.cache_bytes, probe.caches_bytes)
+    known = [case for case in every_case(probe.device, probe.caches_bytes or probe.cache_bytes)
              if case.dtype in probe.flops or case.unit != "FLOP"]
     memory = min((case for case in known if case.name == MEMORY_COPY), key=probe.cost_s, default=None)
     for case in sorted(known, key=probe.cost_s):
@@ -140,12 +140,12 @@ def _likeness(case: Case) -> str:
     return f"{case.name} {case.dtype}{' skinny' if skinny else ''}"
 
 
-def every_case(device: str, cache_bytes: float, caches_bytes: float = 0.0) -> list[Case]:
+def every_case(device: str, caches_bytes: float) -> list[Case]:
     """Every shape once, whether or not the device can run it in reasonable time."""
-    return list(dict.fromkeys(_cases(device, cache_bytes, caches_bytes or cache_bytes)))
+    return list(dict.fromkeys(_cases(device, caches_bytes)))
 
 
-def _cases(device: str, cache_bytes: float, caches_bytes: float) -> Iterator[Case]:
+def _cases(device: str, caches_bytes: float) -> Iterator[Case]:
     for name in ("device", "host", "host autograd", "host backward"):
         if name != "device" or device == "cuda":
             yield Case("launch", name, "fp32", (1,), 1.0, "launch", 4.0)

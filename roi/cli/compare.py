@@ -71,8 +71,11 @@ def compare(
         check_replaced(output, kind_of(text))
     if html is not None:
         from roi.report.comparison_page import comparison_page
+        from roi.report.redaction import wage_left
 
         write_page(comparison_page(found.comparison, found.warnings, scenario=found.scenario, redact=redact), html)
+        if redact and (left := wage_left(found.comparison)):
+            shared.tell(left)
     if xlsx is not None:
         from roi.report.workbook.book import comparison_workbook
 

@@ -4,7 +4,7 @@ One file a run, written once. Raw times are kept; warm-up is cut when they are r
 """
 
 from statistics import mean, median
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -124,6 +124,10 @@ class DryRunProfile(Run):
     """What was approximated."""
     wall_s: PositiveFloat
     """Seconds that the dry run took, imports left out."""
+
+
+MEMORY_COPY: Final = "memory copy"
+"""Name of the rate of a copy far beyond every cache; one of the regime "copy" that is called otherwise may be of a cache."""
 
 
 class Rate(Record):

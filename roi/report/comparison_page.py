@@ -14,9 +14,10 @@ from roi.report import charts
 from roi.report.charts.savings import banded, outlook_of, payback_of
 from roi.report.charts.spending import costs_of
 from roi.report.charts.style import names_of, options_of
+from roi.report.charts.volume_curve import crossings_told
 from roi.report.comparison.advice import advice
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
-from roi.report.comparison.option_figures import counted, drawn, npv_of
+from roi.report.comparison.option_figures import called, counted, drawn, npv_of
 from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
 from roi.report.comparison.remarks.alerts import alerts
 from roi.report.comparison.scope import excluded, included
@@ -212,6 +213,8 @@ def _value(fact: Fact) -> str:
 def _volumes(c: Comparison) -> Iterator[Part]:
     note = (f"Present value of all costs over that of all requests, {counted(c)}; every fleet is sized at its own peak along"
             " the curve, so that a further GPU makes it jump. Dots: from there on cheaper than staying, for good.")
+    if c.verdict.leader != "stay" and c.verdict.leader in crossings_told(c):
+        note += f" Diamond: from there on the option on GPUs that the answer names beats {called(c, c.verdict.leader)}."
     yield Picture(charts.break_even(c), note)
     yield Unfolded("Break-even of the best option of each kind, in requests a day", tuple(_below(break_even(c))))
 

@@ -8,7 +8,7 @@ from math import inf
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.recommendation import value
 from roi.facts.case import Case
-from roi.facts.fact import OWN_VENDOR, Fact
+from roi.facts.fact import OWN_VENDOR, Fact, guessed
 from roi.report.layout.wording import fact_name, fact_range, kind_name, quantity
 from roi.report.page.hidden_places import HIDDEN as COVERED
 from roi.report.page.parts import Change, T, changed
@@ -45,6 +45,9 @@ COUNTS = (
     r"[\d.,]*\d%(?= (?:below|above) its list price)",
 )
 """How many more answers are wrong, hours of people, cards, a discount: beside what they cost, they tell the price of one."""
+HOURS_OF = {"setup_hours": "of set-up", "run_hours_per_month": "of on-call", "migration.hours": "of a forced migration",
+            "retrain_hours": "of a retraining"}
+"""Ends of the paths of hours that cost lines multiply by the wage, and what they are of."""
 NAMERS = ("apis", "options", "systems", "vendors", "scores", "escalated", "error_rate", "evaluation_noise", "tokens")
 """What stands before a name in the path of a fact, or of a field that a remark names."""
 BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in NAMERS)})"
@@ -56,6 +59,23 @@ CUT_NAME = re.compile(r"([\w.+@-]*[\w+@-]{2})[.]{3}(?![.])")
 def redacted(part: T, *comparisons: Comparison) -> T:
     """A page, or parts of a report, without the names and the rates of these comparisons."""
     return changed(part, hiding(*comparisons))
+
+
+def wage_left(c: Comparison) -> str:
+    """How the wage may still be worked out of a redacted page, where it is no default and hours behind its cost lines are.
+
+    Set-up in USD is what the page is for; `roi help` prints the hours that make it, unless the scenario states its own.
+    """
+    if guessed(c.case["people.usd_per_hour"]):
+        return ""
+    held = {f"changes.{c.case[f'options.{o.id}.group'].value}." for o in c.options} | {"migration."}
+    held |= {"training." for o in c.options if o.training is not None}
+    public = [what for end, what in HOURS_OF.items() if any(
+        path.endswith(end) and guessed(fact) and fact.number() > 0.0
+        for path, fact in c.case.facts.items() if path.startswith(tuple(held)))]
+    return "" if not public else (
+        f"--redact: the wage may still be worked out from set-up and cost lines in USD: the hours {', '.join(public)} are the"
+        " defaults that roi help prints; hours of your own, under people and training, leave none of them")
 
 
 def hiding(*comparisons: Comparison) -> Change:

@@ -211,3 +211,16 @@ def test_a_file_that_came_meanwhile_stays(good: Path, tmp_path: Path, monkeypatc
     assert "is there already" in ask(good, "--html", target).stderr
     assert target.read_text() == "came meanwhile"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.yaml", "report.html"]
+
+
+def test_a_redacted_page_says_that_a_wage_follows_from_hours_that_roi_prints(good: Path, tmp_path: Path) -> None:
+    """Set-up of $5,730 is 40 h x $137 + $250, both from `roi help`; hours of one's own, or a default wage, tell none."""
+    page, wage, own = tmp_path / "r.html", ("--set", "people.usd_per_hour=137"), (
+        "--set", "people.setup_hours.api=31", "--set", "people.setup_hours.cache_batch=12",
+        "--set", "people.migration_hours=22")
+    assert "the hours of set-up, of a forced migration are the defaults" in ask(good, *wage, "--html", page, "--redact").stderr
+    for words in ((*wage, *own), ()):
+        found = ask(good, *words, "--html", page, "--redact", "--force")
+        assert found.exit_code == 0, found.stderr
+        assert "wage" not in found.stderr
+    assert "--redact" not in ask(good, *wage, "--html", page, "--force").stderr

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
-from math import prod
+from math import ceil, prod
 from typing import Final, Literal
 
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, operand_bytes
-from roi.units import GB
+from roi.facts.profiles import MEMORY_COPY
+from roi.units import GB, MIB
 
 Regime = Literal["matrix", "copy", "dequantise", "attention", "elementwise", "launch"]
 
@@ -51,6 +52,9 @@ SHORTEST_RUN: Final = 1000
 COLD: Final = 2.0
 """Copies of a weight take this many times the last-level cache: in training other layers' weights pass before the same one
 comes again."""
+BEYOND: Final = 3.0
+"""Source and target of a copy of memory are this many times all caches: of twice as much a cache that does not evict strictly
+the oldest line still holds some from one call to the next."""
 FILL_SLOWDOWN: Final = 4.0
 """Filling operands with numbers over copying them."""
 
@@ -83,6 +87,8 @@ class Probe:
     """Size of the last-level cache."""
     memory_bytes: float
     """Memory that operands may take."""
+    caches_bytes: float = 0.0
+    """Size of all last-level caches that a copy on all cores fills; 0: there is one."""
 
     def call_s(self, case: Case) -> float:
         """Seconds that one call may take: fused attention and composed operators are reckoned slower than their bound."""
@@ -104,13 +110,16 @@ def choose_cases(probe: Probe, budget_s: float) -> tuple[list[Case], int]:
     """Cases in the order in which they are timed, and how many were left out because they take too long or too much.
 
     Groups of like operators take turns until the budget is spoken for, each with its smallest shape, its largest, the
-    second smallest and so on: whoever stops early has something of everything, inside the cache and beyond it.
+    second smallest and so on: whoever stops early has something of everything, inside the cache and beyond it. One copy of
+    memory may take longer than other shapes: nothing else shows its rate.
     """
     longest_s = min(LONGEST_CALL_S, budget_s / SHORTEST_RUN)
     groups: dict[tuple[str, str], list[Case]] = {}
-    known = [case for case in every_case(probe.device, probe.cache_bytes) if case.dtype in probe.flops or case.unit != "FLOP"]
+    known = [case for case in every_case(probe.device, probe.caches_bytes or probe.cache_bytes)
+             if case.dtype in probe.flops or case.unit != "FLOP"]
+    memory = min((case for case in known if case.name == MEMORY_COPY), key=probe.cost_s, default=None)
     for case in sorted(known, key=probe.cost_s):
-        if probe.call_s(case) <= longest_s and case.nbytes <= probe.memory_bytes:
+        if (probe.call_s(case) <= longest_s or case is memory) and case.nbytes <= probe.memory_bytes:
             groups.setdefault((case.regime, _likeness(case)), []).append(case)
     chosen, spent = [], 0.0
     ends_first = ([group[i // 2] if i % 2 == 0 else group[-1 - i // 2] for i in range(len(group))] for group in groups.values())
@@ -131,16 +140,16 @@ def _likeness(case: Case) -> str:
     return f"{case.name} {case.dtype}{' skinny' if skinny else ''}"
 
 
-def every_case(device: str, cache_bytes: float) -> list[Case]:
+def every_case(device: str, caches_bytes: float) -> list[Case]:
     """Every shape once, whether or not the device can run it in reasonable time."""
-    return list(dict.fromkeys(_cases(device, cache_bytes)))
+    return list(dict.fromkeys(_cases(device, caches_bytes)))
 
 
-def _cases(device: str, cache_bytes: float) -> Iterator[Case]:
+def _cases(device: str, caches_bytes: float) -> Iterator[Case]:
     for name in ("device", "host", "host autograd", "host backward"):
         if name != "device" or device == "cuda":
             yield Case("launch", name, "fp32", (1,), 1.0, "launch", 4.0)
-    yield from _copies(device, cache_bytes)
+    yield from _copies(device, caches_bytes)
     types = ("bf16", "fp32", "fp16", "tf32") if device == "cuda" else ("bf16", "fp32", "fp16")
     for dtype in types:
         yield from (product(dtype, m, n, k) for n, k in LAYERS for m in TOKENS)
@@ -172,13 +181,17 @@ def _adapters(dtype: str) -> Iterator[Case]:
                 yield product(dtype, rank, width, tokens)
 
 
-def _copies(device: str, cache_bytes: float) -> Iterator[Case]:
-    """Copies of a fraction of the last-level cache up to far beyond it; work counts the read and the write."""
-    largest = max(16.0 * cache_bytes, 2.0 * GB) if device == "cuda" else max(8.0 * cache_bytes, 0.25 * GB)
-    size = 2**18
+def _copies(device: str, caches_bytes: float) -> Iterator[Case]:
+    """Copies of a fraction of the last-level caches up to far beyond them; work counts the read and the write."""
+    largest = max(16.0 * caches_bytes, 2.0 * GB) if device == "cuda" else max(8.0 * caches_bytes, 0.25 * GB)
+    beyond = BEYOND * caches_bytes
+    size, sizes = 2**18, {ceil(beyond / 2.0 / MIB) * MIB}
     while size <= largest:
-        yield Case("copy", "copy", "fp32", (size // 4,), 2.0 * size, "byte", 2.0 * size)
-        size *= 2 if size < 4 * cache_bytes else 4
+        sizes.add(size)
+        size *= 2 if size < 4 * caches_bytes else 4
+    for size in sorted(sizes):
+        name = MEMORY_COPY if 2.0 * size >= beyond else "copy"
+        yield Case("copy", name, "fp32", (size // 4,), 2.0 * size, "byte", 2.0 * size)
 
 
 def _attention(dtype: str) -> Iterator[Case]:

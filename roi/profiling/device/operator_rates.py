@@ -4,6 +4,7 @@ Each operator is a call without arguments, its operands made beforehand.
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -303,8 +304,8 @@ class _Timing:
 
 def probe_device(device: str, seed: int = 0) -> tuple[Probe, list[str]]:
     """A first look at the device, and a note for each type that it does not compute in."""
-    cache = _cache_bytes(device)
-    memory = torch.cuda.mem_get_info()[0] / 2.0 if device == "cuda" else float(GIB)  # half; others work on a host too
+    caches = _caches_bytes(device)
+    memory = torch.cuda.mem_get_info()[0] / 2.0 if device == "cuda" else _host_bytes()
     operands = Operands(device, 0.0, seed)
     notes, flops = [], {}
     for dtype in DTYPES:
@@ -321,7 +322,7 @@ def probe_device(device: str, seed: int = 0) -> tuple[Probe, list[str]]:
     seconds = _first_look(copy, operands)
     if seconds is None:
         raise RoiError(f"the device copies no fp32 numbers: this torch ({torch.__version__}) has no kernels for it")
-    return Probe(device, flops, copy.work / seconds, cache, memory), notes
+    return Probe(device, flops, copy.work / seconds, max(caches), memory, sum(caches)), notes
 
 
 def _first_look(case: Case, operands: Operands) -> float | None:
@@ -369,12 +370,24 @@ def _chained(name: str, operands: Operands, slot_s: float) -> tuple[float, ...]:
     return tuple(samples[1:])  # the first one is warm-up
 
 
-def _cache_bytes(device: str) -> float:
-    """Last-level cache; on a Linux host the largest that the first core sees."""
+def _host_bytes() -> float:
+    """Memory of a host that operands may take: an eighth of what is free, since others work there too, and a GiB at least."""
+    with contextlib.suppress(OSError, ValueError):  # of systems that do not count free pages
+        return max(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 8.0, float(GIB))
+    return float(GIB)
+
+
+def _caches_bytes(device: str, cores: Path = Path("/sys/devices/system/cpu")) -> list[float]:
+    """Every last-level cache; on a Linux host one for each group of cores that share one, as the cores say."""
     if device == "cuda":
-        return float(torch.cuda.get_device_properties(torch.cuda.current_device()).L2_cache_size)
-    sizes = []
-    for file in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        with contextlib.suppress(OSError, ValueError):
-            sizes.append(float(file.read_text(encoding="ascii").strip().removesuffix("K")) * 1024.0)
-    return max(sizes, default=float(CACHE_BYTES))
+        return [float(torch.cuda.get_device_properties(torch.cuda.current_device()).L2_cache_size)]
+    found: dict[str, float] = {}
+    for core in cores.glob("cpu[0-9]*"):
+        sizes = {}
+        for index in (core / "cache").glob("index*"):
+            with contextlib.suppress(OSError, ValueError):
+                size = float((index / "size").read_text(encoding="ascii").strip().removesuffix("K")) * 1024.0
+                sizes[size] = (index / "shared_cpu_list").read_text(encoding="ascii").strip()
+        if sizes:
+            found[sizes[max(sizes)]] = max(sizes)
+    return list(found.values()) or [float(CACHE_BYTES)]

@@ -6,7 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.turning.curves import LEAST, MOST
 from roi.economics.outlook import CostCurve, costs_along
 from roi.report.charts.style import Spec, by_option, names_of, options_of, spec
-from roi.report.comparison.option_figures import counted
+from roi.report.comparison.option_figures import called, counted
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.comparison.thresholds import over_the_horizon
 from roi.report.layout.wording import case_number, figure, requests
@@ -23,8 +23,8 @@ def break_even(comparison: Comparison) -> Spec:
     """Cost of 1,000 requests by volume (logarithmic), present value over the horizon; today's volume and the break-evens."""
     c, names, found = comparison, names_of(comparison), options_of(comparison)
     today = max(case_number(c.case, "workload.requests_per_day"), LEAST)
-    at = crossings(c)
-    near = [today, *(v for v in (*at.values(), *_told(c)) if today / WIDEST < v < today * WIDEST)]
+    at, first = crossings(c), crossings_told(c)
+    near = [today, *(v for v in (*at.values(), *first.values()) if today / WIDEST < v < today * WIDEST)]
     low, high = max(min(near) / AROUND, LEAST), min(max(*near, today * AROUND) * AROUND, MOST)
     curves = costs_along(c.case, [o.id for o in found], low, high, c.verdict.counts)
     tallest = TALLEST * _at(curves["stay"], today)
@@ -32,6 +32,9 @@ def break_even(comparison: Comparison) -> Spec:
             for id, curve in curves.items() for v, y in zip(curve.requests_per_day, curve.usd_per_1000_requests, strict=True)]
     crossed = [{"option": names[id], "volume": _round(v), "usd": _round(_at(curves[id], v))}
                for id, v in at.items() if id in curves and low <= v <= high and _at(curves[id], v) <= tallest]
+    own = self_hosting_of(c)
+    told_at = [{"option": names[own.id], "volume": _round(v), "usd": _round(_at(curves[own.id], v)), "label": requests(v)}
+               for v in first.values() if own is not None and own.id in curves and v not in at.values() and low <= v <= high]
     tens = [10.0**k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if low <= 10.0**k <= high]
     x = {"field": "volume", "type": "quantitative", "title": "requests a day (logarithmic)",
          "scale": {"type": "log", "domain": [low, high], "nice": False},
@@ -53,6 +56,10 @@ def break_even(comparison: Comparison) -> Spec:
          "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash}},
         {"data": {"values": crossed}, "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
          "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
+        {"data": {"values": told_at}, "mark": {"type": "point", "shape": "diamond", "filled": True, "size": 160, "opacity": 1},
+         "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
+        {"data": {"values": told_at}, "mark": {"type": "text", "dy": 20, "aria": False},
+         "encoding": {"x": x, "y": y, "text": {"field": "label"}}},
     ]
     return spec("Cost of a request by volume: where each option breaks even", _said(c, at, today), height=360, layer=layer,
                 data={"values": rows})
@@ -64,11 +71,12 @@ def crossings(c: Comparison) -> dict[str, float]:
             and (b.baseline, b.basis, b.counts) == ("stay", "pv", c.verdict.counts)}
 
 
-def _told(c: Comparison) -> list[float]:
-    """From which volumes on the answer says that the self-hosted option beats what is advised, or staying."""
+def crossings_told(c: Comparison) -> dict[str, float]:
+    """From how many requests a day on the answer says that the self-hosted option beats what is advised, or staying, by id."""
     o, baselines = self_hosting_of(c), ("stay",) if c.verdict.leader == "stay" else ("recommended", "stay")
     found = [] if o is None else [b for baseline in baselines for b in over_the_horizon(c, o.id, baseline)]
-    return [b.first for b in found if b.first is not None and b.first > LEAST]
+    return {c.verdict.leader if b.baseline == "recommended" else b.baseline: b.first
+            for b in found if b.first is not None and b.first > LEAST}
 
 
 def _at(curve: CostCurve, volume: float) -> float:
@@ -86,4 +94,7 @@ def _said(c: Comparison, at: dict[str, float], today: float) -> str:
     names = names_of(c)
     told = [f"{names[id]} from {requests(v)}" for id, v in at.items() if id in names]
     turned = f" Cheaper than staying for good: {'; '.join(told)} requests a day on." if told else ""
+    o, first = self_hosting_of(c), crossings_told(c)
+    if o is not None and c.verdict.leader in first:
+        turned += f" {o.label} beats {called(c, c.verdict.leader)} from {requests(first[c.verdict.leader])} on."
     return f"Cost of 1,000 requests along the volume, today {figure(today)} a day.{turned}"

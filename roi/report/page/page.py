@@ -11,7 +11,7 @@ from typing import Any
 from roi.disk import replace_file
 from roi.errors import RoiError, needs
 from roi.report.charts.style import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS
-from roi.report.layout.blocks import flat_heads, printable
+from roi.report.layout.blocks import Table, flat_heads, full_rows, printable
 from roi.report.page.parts import Page, changed, limited
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -20,6 +20,9 @@ RANGES = {"category": (OPTIONS, DARK_OPTIONS), "ordinal": (LINES, DARK_LINES), "
 
 NAMELESS = ("row", "note")
 """The heads of a first column, and of another one, that have none on a terminal."""
+PHONE, NAME, PADDING = 42, 15, 1.6
+"""Characters of a table on a phone of 375 pixels, of its first column at least, and what a column has around them: page.css has
+margins of 0.75rem, 0.9rem of type with figures of 8 pixels, names of 7.5rem at least, and cells with 0.4rem on both sides."""
 VEGA_LITE = "6.4"
 """The version of Vega-Lite that draws; what notebooks show as version 5 it draws alike."""
 PACKAGE = "vl-convert-python"
@@ -38,13 +41,31 @@ def page_html(page: Page, drawing: str) -> str:
     helpers: dict[str, Any] = {  # Any: functions of several kinds
         "kind_of": lambda part: type(part).__name__, "json_of": _json,
         "heads_of": lambda table: [head or NAMELESS[bool(k)] for k, head in enumerate(flat_heads(table.heads))],
-        "right": lambda table, k: table.align.ljust(k + 1, "r")[k] == "r",
+        "right": _right, "stacks": _stacks,
     }
     world.globals.update(helpers)
     return world.get_template("page.html.jinja").render(
         page=changed(limited(page), _plain), css=css, js=js, drawing=drawing, policy=_policy(css, (drawing, js)),
         ranges={name: len(both[0]) for name, both in RANGES.items()},
     )
+
+
+def _right(table: Table, k: int) -> bool:
+    return table.align.ljust(k + 1, "r")[k] == "r"
+
+
+def _stacks(table: Table) -> bool:
+    """True where a phone has no room for the columns, or for what unfolds: a row is its name, figures with heads stand below.
+
+    Figures keep to one line; of names, words and heads the longest word does.
+    """
+    def word(text: str) -> int:
+        return max(map(len, text.split()), default=0)
+
+    rows = full_rows(table)
+    wanted = [max(word(head), *(len(row.cells[k]) if _right(table, k) else word(row.cells[k]) for row in rows))
+              for k, head in enumerate(table.heads)] if rows else [0]
+    return any(row.detail for row in rows) or max(wanted[0], NAME) + sum(wanted[1:]) + PADDING * len(wanted) > PHONE
 
 
 def _policy(css: str, scripts: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from typing import get_args
 from roi.estimate.step.rates import product_shape
 from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
-from roi.facts.profiles import Collective, DeviceProfile, LinkRate, Rate
+from roi.facts.profiles import MEMORY_COPY, Collective, DeviceProfile, LinkRate, Rate
 from roi.report.layout.blocks import Block, Row, Table
 from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 from roi.units import KIB, MIB
@@ -97,6 +97,7 @@ def _cells(line: RateLine) -> tuple[str, ...]:
              for x in (line.best, line.typical, line.theory))
     ratio = "-" if line.theory is None else f"{line.best / line.theory:.2f}"
     name = f"{line.regime} {line.name}" if line.regime in ("dequantise", "launch") else line.name
+    name += ", cached" * (name == "copy")  # beside those of memory, a line of their own
     return f"{name}, {unit}", line.dtype, f"{line.shapes}/{line.calls}", *rates, ratio
 
 
@@ -110,6 +111,10 @@ def _link_cells(nbytes: int, rates: list[LinkRate]) -> tuple[str, ...]:
         else:
             cells += [f"{rate.typical_s * 1e6:,.0f}", f"{rate.ring_bytes / rate.typical_s / 1e9:.3g}"]
     return tuple(cells)
+
+
+def _of_memory(profile: DeviceProfile) -> bool:
+    return any(rate.name == MEMORY_COPY for rate in profile.rates)
 
 
 def _title(e: Environment) -> str:
@@ -134,8 +139,11 @@ def _remarks(profile: DeviceProfile, gpu: Gpu | None) -> list[str]:
                      f"message shows the latency.{datasheet}")
     if not profile.rates:
         return texts
+    beyond = ("a memory copy moves at least three times what all last-level caches hold" if _of_memory(profile) else
+              "no copy beyond the caches was timed, so that the rate of memory is not known: --budget, or free memory")
     texts.append(f"n: shapes/timed samples. best, typical: largest and median of the shapes' median rates. skinny: a side of at"
-                 f" most {SKINNY}. Copies and element-wise operators that fit the cache run above memory bandwidth.")
+                 f" most {SKINNY}. Element-wise operators that fit the cache run above memory bandwidth, and so do copies,"
+                 f" cached; {beyond}.")
     if gpu:
         texts.append(f"theory: {gpu.id}, dense matrix rate or memory bandwidth ({gpu.source})")
     return texts

@@ -54,7 +54,7 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     if chart := _chart(found):
         yield from (Gap(), Verbatim(tuple(chart)))
     yield from _change(found.change)
-    yield from _tasks(found, tasks)
+    yield from task_blocks(found, tasks)
     yield from without_tokens(found)
     yield from reconciliation(found)
     if found.workload is not None:
@@ -241,7 +241,8 @@ def _change(change: MonthChange | None) -> Iterable[Block]:
     yield Paragraph(f"Of {per}. They add up to the difference; each is at the prices of the month before but price itself.")
 
 
-def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+def task_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
+    """A heading, a table of the groups whose rows say what to do, and how to read it; nothing where no group was compared."""
     if not tasks:
         return
     groups = {(each.spend.group, each.spend.provider, each.spend.model) for each in found.of_whole_days}

@@ -1,14 +1,15 @@
-"""`roi usage --html`: what was spent, by day and model, and the workload that it settles."""
+"""`roi usage --html`: which calls are worth a change, then what was spent, by day and model, and the workload it settles."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from roi.answers.usage_tasks import Task
 from roi.report.charts.style import Spec, money_axis, own_colours, spec
-from roi.report.layout.blocks import Verbatim
+from roi.report.layout.blocks import Labelled, Paragraph, Table, Verbatim
 from roi.report.layout.wording import usd
-from roi.report.page.parts import Page, Picture, told
-from roi.report.usage.spend_report import usage_blocks
+from roi.report.page.parts import Page, Part, Picture, Unfolded, told
+from roi.report.usage.spend_report import task_blocks, usage_blocks
 from roi.usage.measure.days import days_of, spans_told
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.summary import Usage
@@ -17,17 +18,32 @@ SHOWN, OTHER = 6, "other models"
 """Models that have a colour of their own, and what the others are called."""
 LABELS = 6
 """Days that are named below their bars, about."""
+DO = "do now: "
+"""What stands before the advice for a group, where nothing is worth measuring first."""
 MOST_BARS = 120
 """Bars at most: more days are put together."""
 
 
 def usage_page(found: Usage, tasks: Sequence[Task]) -> Page:
-    """The report as a page; the chart made of characters gives way to a picture."""
+    """The report as a page, what to do first; the chart made of characters gives way to a picture."""
     picture = spend_by_day(found)
-    blocks = [block for block in usage_blocks(found, tasks) if picture is None or not isinstance(block, Verbatim)]
+    blocks = [block for block in usage_blocks(found, ()) if picture is None or not isinstance(block, Verbatim)]
     note = "What the source reports that it cost, else the list price of that day. Days that are not whole are in it."
-    pictures = {} if picture is None else {"Spend by day and model": [Picture(picture, note)]}
-    return told(blocks, pictures, "What was read")
+    first = "The answer" if tasks else "What was read"
+    pictures = {first: list(_answer(found, tasks))} if tasks else {}
+    pictures |= {} if picture is None else {"Spend by day and model": [Picture(picture, note)]}
+    return told(blocks, pictures, first)
+
+
+def _answer(found: Usage, tasks: Sequence[Task]) -> Iterator[Part]:
+    """What to do about each group of calls, in words, then in figures."""
+    for block in task_blocks(found, tasks):
+        if isinstance(block, Table):
+            said = tuple(f"{row.cells[0]}, ${row.cells[2]} a month: {row.detail.removeprefix(DO)}" for row in block.rows)
+            yield Labelled("DO NOW", said, "good" if any((task.npv_usd or 0.0) > 0.0 for task in tasks) else "")
+            yield replace(block, rows=tuple(replace(row, detail="") for row in block.rows))
+        elif isinstance(block, Paragraph):
+            yield Unfolded("How each group is compared", (block,))
 
 
 def spend_by_day(found: Usage) -> Spec | None:

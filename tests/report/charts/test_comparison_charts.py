@@ -21,6 +21,7 @@ from roi.report.charts.style import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, L
 from roi.report.charts.volume_curve import crossings
 from roi.report.comparison.second_look import self_hosting_of
 from roi.report.comparison.thresholds import over_the_horizon
+from roi.report.layout.wording import requests
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
@@ -103,7 +104,17 @@ def test_the_volumes_reach_that_from_which_on_the_answer_says_that_gpus_win() ->
     (told,) = over_the_horizon(c, o.id, "recommended")
     assert told.first is not None
     assert told.first > 16.0 * float(c.case["workload.requests_per_day"].value)
-    assert max(row["volume"] for row in values(charts.break_even(c), option=names_of(c)["stay"])) > 2.0 * told.first
+    spec = charts.break_even(c)
+    assert max(row["volume"] for row in values(spec, option=names_of(c)["stay"])) > 2.0 * told.first
+    marked, text = (layer["data"]["values"] for layer in spec["layer"] if layer["mark"].get("shape") == "diamond"
+                    or layer["mark"].get("dy") == 20)
+    assert marked == text
+    assert [row["label"] for row in marked] == [requests(told.first)]
+    assert f"beats gpt-6-luna from {marked[0]['label']} on" in spec["description"]
+    for id in (o.id, c.verdict.leader):  # both curves pass through it
+        curve = costs_along(c.case, [id], told.first * 0.99, told.first * 1.01, c.verdict.counts)[id]
+        assert np.interp(told.first, curve.requests_per_day, curve.usd_per_1000_requests) == pytest.approx(
+            marked[0]["usd"], rel=0.01)
 
 
 @pytest.mark.full

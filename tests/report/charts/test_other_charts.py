@@ -9,13 +9,15 @@ import pytest
 from roi.answers.fit import TrainingSet, fit_model
 from roi.answers.quality import QualityQuestion, answer_quality
 from roi.answers.size import size_file
+from roi.answers.usage_tasks import Task
 from roi.estimate.training.plan import TrainingPlan
 from roi.quality.result_rows import Asked
+from roi.report.layout.blocks import Labelled, Table
 from roi.report.quality.quality_page import differences, scores
 from roi.report.serving.size import frontier
 from roi.report.serving.size_page import day_of_load, rent_against_latency
 from roi.report.training.fit_page import parts_at_peak, room_of_cards, timeline
-from roi.report.usage.usage_page import spend_by_day
+from roi.report.usage.usage_page import spend_by_day, usage_page
 from roi.units import GIB
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
@@ -80,3 +82,19 @@ def test_spend_by_day_sums_to_what_was_spent() -> None:
     spec = plain(spend_by_day(found) or {})
     spent = sum(each.usd or 0 for each in found.priced)
     assert sum(row["usd"] for row in spec["data"]["values"]) == pytest.approx(spent, rel=1e-4)
+
+
+def test_the_page_of_usage_begins_with_what_to_do_about_each_group() -> None:
+    """In words, then in figures, before any picture; without groups with what was read."""
+    found = summarize(Question(files=(str(EXAMPLES / "openai_export.csv"),), options=FileOptions()))
+    assert found.days is not None
+    task = Task(group="proj_support", provider="openai", model="gpt-6-sol", requests_per_day=100.0, usd_per_month=1414.0,
+                days=found.days, share=0.9, best="gpt-6-luna", saves_share=0.5, npv_usd=7000.0, probability=0.93)
+    first, second, *_ = usage_page(found, [task]).sections
+    assert (first.heading, first.lead, second.heading) == ("The answer", True, "Spend by day and model")
+    advice, figures = (part for part in first.parts if isinstance(part, (Labelled, Table)))
+    assert advice == Labelled("DO NOW", ("proj_support on gpt-6-sol, $1,414 a month: gpt-6-luna",), "good")
+    assert isinstance(figures, Table)
+    assert figures.rows[0].cells[1:] == ("100", "1,414", "50%", "7,000", "93%")
+    assert "Which of these calls" not in str([section.heading for section in usage_page(found, [task]).sections])
+    assert usage_page(found, []).sections[0].heading == "What was read"

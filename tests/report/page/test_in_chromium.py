@@ -94,6 +94,17 @@ def test_the_page_is_no_wider_than_the_screen(report: str, width: int, pages, br
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("report", REPORTS)
+def test_on_a_phone_no_figure_lies_to_the_right_of_the_screen(report: str, pages, browser) -> None:
+    """With everything unfolded: a table of many columns shows each row as its name, and below it every figure with its head."""
+    page, _, _ = opened(browser, pages[report], viewport={"width": 375, "height": 800})
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth + 1)"
+                         ".map(each => each.ariaLabel)") == []
+    assert page.evaluate("[...document.querySelectorAll('.wide td.r:not(:empty)')].filter(each => each.offsetWidth > 0)"
+                         ".every(each => getComputedStyle(each, '::before').content === `\"${each.dataset.head}\"`)")
+
+
 @cache
 def axe() -> object:
     return pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()

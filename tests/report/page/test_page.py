@@ -75,6 +75,20 @@ def test_headings_tables_and_pictures_say_what_they_are() -> None:
     assert "<noscript>" in html
 
 
+def test_a_row_of_a_table_that_a_phone_cannot_hold_is_its_name_and_every_figure_with_its_head() -> None:
+    """42 characters less 1.6 a column: a name of 15 and four figures of 4 need 39, of 5 they need 43; a long text breaks."""
+    def table(figure: str, word: str = "x") -> Table:
+        return Table(("option", *"abcd"), (Row((word, *[figure] * 4)),))
+
+    narrow, wide = (page_html(page_of(table(figure)), "0;") for figure in ("1,00", "1,000"))
+    assert 'class="wide"' not in narrow
+    assert "data-head=" not in narrow
+    assert '<table class="wide">' in wide
+    assert '<td data-head="d" class="r">1,000</td>' in wide
+    assert 'class="wide"' not in page_html(page_of(table("1,00", "words " * 20)), "0;")
+    assert 'class="wide"' not in page_html(page_of(Table(("option", "why"), (Row(("x", "words " * 20)),), align="ll")), "0;")
+
+
 @every_row("text, kept", [
     ("dry run /home/ada/profiles/a100/run-1.json, read", "dry run run-1.json, read"),
     ("~/cases/x.yaml and ./part.yaml", "x.yaml and part.yaml"),

@@ -21,7 +21,8 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, value
 from roi.economics.decision.turning.error_price import USD_PER_ERROR, one_price
 from roi.economics.decision.turning.load_and_rent import REQUESTS_PER_DAY
-from roi.economics.decision.turning.signposts import BAR, Signpost
+from roi.economics.decision.turning.signposts import BAR, OTHER_SIDE, Signpost
+from roi.economics.inputs import Option, path_of
 from roi.economics.outlook import facts_behind
 from roi.errors import InputError, UnknownName, first_of, nearest_file
 from roi.facts.case import Case
@@ -42,7 +43,9 @@ MOST_NAMED = 3
 THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
 """What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
 PRICED, VOLUME, RENTS = "signposts.usd_per_error", "signposts.requests_per_day", "signposts.usd_per_gpu_hour"
-"""The rules on the price of a wrong answer, the volume and the rents at which the advice turns: on no pair of options."""
+FOLLOWING = "signposts.successor_price_ratio"
+"""The rules on the price of a wrong answer, the volume, the rents and the price of what follows today's model at which the
+advice turns: on no pair of options."""
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
 ADVICE_TURNS_UNDRAWN = "beyond it another option is advised, at the central values"
 ADVICE_TURNS_IF = "beyond it another option may be advised, or at no price; the draws do not tell"
@@ -58,7 +61,7 @@ class Rule:
     """One rule of a policy, and whether it holds."""
 
     name: str
-    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY, PRICED, VOLUME and RENTS of the advice itself;
+    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY, PRICED, VOLUME, RENTS and FOLLOWING of the advice;
     scores_measured (told where it breaks), saved_as_written, file_as_written."""
     holds: bool
     limit: float | str | None
@@ -169,7 +172,7 @@ def _rules(
         if kept is not None:
             same = saved.advice.same_as(Advice.of(v))
             yield from (*_volume(c, kept, unchanged=same), *_rents(c, kept, unchanged=same),
-                        *_price_of_wrong(c, kept, unchanged=same))
+                        *_following(c, kept, unchanged=same), *_price_of_wrong(c, kept, unchanged=same))
     if policy.recommended_is_tested:
         yield Rule(name="recommended_is_tested", holds=v.recommended is not None and c.leader.tested, limit=None, side="is",
                    found=v.recommended or "nothing", over=None)
@@ -290,6 +293,23 @@ def _rents(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule
     if times is not None:
         yield Rule(name=RENTS, holds=False, limit=times * then, side="below", found=now, over=now - times * then,
                    note=_turns(kept) + (NOT_YET if unchanged else ""))
+
+
+def _following(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iterator[Rule]:
+    """The rule that the price of what follows today's model, where it is known by now, is none at which another is advised.
+
+    All else as decided; none where it is not, nor where today's model is another one or that price was stated before.
+    """
+    vendors = {x.case["options.stay.vendor"].value for x in (c, kept)}
+    path = path_of(Option, "first_price_ratio", vendor=vendors.pop())
+    if vendors or path not in c.case:
+        return
+    now = c.case[path].number()
+    for turn in kept.successor_turns:
+        beyond = now - turn.price_ratio if turn.direction == "above" else turn.price_ratio - now
+        if beyond > CROSSED:
+            yield Rule(name=FOLLOWING, holds=False, limit=turn.price_ratio, side=OTHER_SIDE[turn.direction], found=now,
+                       over=beyond, note=_turns(kept) + (NOT_YET if unchanged else ""))
 
 
 def _turns(kept: Comparison) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from math import inf, isinf
 
 from roi import __version__
-from roi.answers.check import IN_PLACE, IN_USE, PRICED, RENTS, VOLUME, CheckAnswer, Rule
+from roi.answers.check import FOLLOWING, IN_PLACE, IN_USE, PRICED, RENTS, VOLUME, CheckAnswer, Rule
 from roi.economics.decision.comparison import Comparison
 from roi.facts.case import SHARE
 from roi.report.comparison.findings import MEASURES
@@ -32,6 +32,7 @@ WRITTEN = ("saved_as_written", "file_as_written")
 """Rules on the saved comparisons themselves."""
 QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour, all alike",
               "usd_per_gpu": "price of a GPU, all alike",
+              "successor_price_ratio": "price of what follows today's model, times its own",
               "api_price_ratio": "API price, times the saved one", "error_rate": "wrong answers",
               "run_hours_per_month": "engineer hours a month"}
 """What the quantities of signposts are called."""
@@ -105,7 +106,7 @@ def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
 def _name(answer: CheckAnswer, rule: Rule) -> str:
     if rule.name.startswith("facts."):
         return fact_name(rule.name.removeprefix("facts."))
-    if rule.name in {PRICED, VOLUME, RENTS}:
+    if rule.name in {PRICED, VOLUME, RENTS, FOLLOWING}:
         of = rule.name.rpartition(".")[2]
         return f"advice: {'what a wrong answer costs' if rule.name == PRICED else QUANTITIES[of]}"
     if rule.name.startswith("signposts."):

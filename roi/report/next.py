@@ -14,7 +14,7 @@ from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
 from roi.report.comparison.remarks.alerts import ALWAYS, remarks
 from roi.report.comparison.remarks.latency import where_it_pays
-from roi.report.comparison.remarks.model_ends import instead_of_staying, too_late
+from roi.report.comparison.remarks.model_ends import instead_of_staying, to_name, too_late
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import case_number, duration, money_of, option_label, percent, short_usd, told_apart, usd
@@ -55,8 +55,9 @@ def _successor_json(answer: NextAnswer) -> dict[str, object] | None:
 
 
 def _with_successor(answer: NextAnswer) -> Iterable[Block]:
-    """What to do first were the vendor's suggestion for today's model, which ends, a candidate too."""
+    """What to do first were the vendor's suggestion for today's model, which ends, a candidate; or to find out what follows."""
     if (s := answer.successor) is None:
+        yield from (Paragraph(told) for told in (to_name(answer.comparison),) if told)
         return
     told = f"not valued, for that is refused: {s.refused}" if s.answer is None else step_sentence(s.answer)
     yield Paragraph(f"{s.model.partition('/')[2]}, which the vendor suggests after today's model, is no candidate and in no"

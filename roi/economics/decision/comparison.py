@@ -28,6 +28,7 @@ from roi.economics.decision.turning.elsewhere import Stood
 from roi.economics.decision.turning.error_price import USD_PER_ERROR, turning_price
 from roi.economics.decision.turning.load_and_rent import OtherLeaders, Turn
 from roi.economics.decision.turning.signposts import Signpost, Thresholds
+from roi.economics.decision.turning.successor_price import SuccessorTurn, successor_turns
 from roi.economics.decision.turning.winning_result import winning_result
 from roi.economics.decision.verdict import Verdict, decide
 from roi.economics.decision.weighing import SurerPlan, surer_plan, weigh
@@ -173,6 +174,15 @@ class Comparison:
         where at none of these, or where the leading option rents no GPUs. Plans are taken anew at each.
         """
         return self._other_leaders.rent
+
+    @cached_property
+    def successor_turns(self) -> tuple[SuccessorTurn, ...]:
+        """At which prices of what follows today's model, were that known, another option is recommended, within its spread.
+
+        None where today's model has no known end within the horizon, where somebody stated the price, or where no threshold is
+        looked for; else two at most.
+        """
+        return () if self.thresholds is None else successor_turns(self._other_leaders)
 
     def turned_before_rents(self, times: float) -> float | None:
         """The factor on today's rents of GPUs, on the way up to this one, from which on another option is recommended.

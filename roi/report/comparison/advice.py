@@ -34,7 +34,7 @@ from roi.report.comparison.option_figures import (
 )
 from roi.report.comparison.option_words import fleet_of, owed_until, what_it_is, why_later
 from roi.report.comparison.remarks.latency import missed_slo, timing_first
-from roi.report.comparison.remarks.model_ends import instead_of_staying, what_follows
+from roi.report.comparison.remarks.model_ends import instead_of_staying, to_name, what_follows
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.remarks.stated import why_out
 from roi.report.comparison.second_look import (
@@ -112,7 +112,8 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
         waits = f" (waiting alone brings {short_usd(e.delay_saves_usd)} besides)" if e.delay_saves_usd >= 1.0 else ""
         ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay{waits}; {moved} after the change."
                  f"{wins_at(c, e)}{pair_first(c, e)}")
-        told = (f"{to_measure(c, e)}. {timing_first(c, e)}",) if e.kind == TIME_API else (f"{to_measure(c, e)}.", ahead)
+        named = [told] if rivals > -2 and (told := to_name(c)) else []
+        told = (f"{to_measure(c, e)}. {timing_first(c, e)}",) if e.kind == TIME_API else (*named, f"{to_measure(c, e)}.", ahead)
         blocks = [Labelled("MEASURE FIRST", told, "good"), _change(c, "ELSE", alone=rivals >= 0)]
     else:
         blocks = [_change(c, "DO NOW", alone=rivals >= 0)]

@@ -55,6 +55,7 @@ def _body(c: Comparison, scenario: Json | None, warnings: Sequence[str]) -> obje
             "option": c.start.option.id, "months_to_live": float(c.start.option.months_to_live),
             "requests_per_day": c.start.requests_per_day, "npv_usd": c.start.npv_usd},
         "signposts": [asdict(s) for s in (*c.signposts, *c.signposts_once_in_use)],
+        "successor_turns": [asdict(turn) for turn in c.successor_turns],
         "alarms": [asdict(a) for a in c.alarms], "experiments": [asdict(e) for e in c.experiments],
         "gates": [asdict(gate) for gate in c.gates],
         "options": [found[id] for id in c.case.options if id in found],

@@ -16,7 +16,7 @@ from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.option_words import why_later
 from roi.report.comparison.remarks.latency import slo_of, unvalued_latency
-from roi.report.comparison.remarks.model_ends import too_late
+from roi.report.comparison.remarks.model_ends import to_name, too_late
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import next_move
 from roi.report.comparison.thresholds import flips_along, nothing_fails
@@ -208,15 +208,15 @@ def then(c: Comparison, *, brief: bool = False, free: bool = True) -> list[Block
 
     The timing of an API, which takes a day, leaves that as it is.
     """
-    e = c.verdict.then
+    e, named = c.verdict.then, [told] if free and (told := to_name(c)) else []
     if c.verdict.measure_first is not None and c.verdict.measure_first.kind != TIME_API:
         return []
     if e is None:
         why = ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
                "Nothing to measure: no option here waits for a test." if not c.experiments and c.case["draws"].value else
-               f"Nothing is worth measuring: {nothing_pays(c)}." if c.case["draws"].value else
+               f"Nothing{' else' * bool(named)} is worth measuring: {nothing_pays(c)}." if c.case["draws"].value else
                "Without draws nothing says what a test is worth: --draws 4096.")
-        return [Labelled("THEN", (why,))]
+        return [Labelled("THEN", (*named, why))]
     beside = ", beside NEXT" if next_move(c) is not None else ""
     moved = "DO NOW" if c.verdict.measure_first is None else "the change"
     after = "" if c.verdict.leader == "stay" else f" after {moved}{beside}"
@@ -229,7 +229,7 @@ def then(c: Comparison, *, brief: bool = False, free: bool = True) -> list[Block
         spared = case_number(c.case, "evaluation.usd_per_label") * min((x.items or 0) - x.labelled for x in (e, other))
         if e.kind == other.kind == "evaluate" and spared > 0.0:
             told.append(f"On the same items, whose labels are paid once, it adds about {usd(other.cost_usd - spared)}.")
-    return [Labelled("THEN", tuple(told))]
+    return [Labelled("THEN", (*named, *told))]
 
 
 def nothing_pays(c: Comparison) -> str:

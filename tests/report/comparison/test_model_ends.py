@@ -1,17 +1,24 @@
 """Ends of vendors' models on the screen: what follows, who else ends it, and what is advised at the price that is suggested."""
 
+import json
 import re
+from dataclasses import asdict
 from functools import cache
 
 import pytest
 
+from roi.answers.check import _following
+from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import ScenarioError, UnknownName
+from roi.report.comparison.answer_json import comparison_json
 from roi.report.comparison.screen import comparison_text
+from roi.report.layout.blocks import render
 from roi.report.layout.wording import short_usd
+from roi.report.next import next_blocks
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, parse_yaml
-from roi.units import whole_percent
+from roi.units import to_digits, whole_percent
 
 VENDOR = """
 as_of: 2026-11-29
@@ -131,3 +138,53 @@ def test_rates_of_a_model_that_a_vendor_tunes_stand_under_its_own_name() -> None
     said = r"apis\.azure/gpt-4\.1-mini\.discount.*tunes ends_in_months, successor_error.*under apis\.azure/gpt-4\.1-mini\+tuned"
     with pytest.raises(ScenarioError, match=said):
         told(("draws: 256", "draws: 256\napis: {azure/gpt-4.1-mini: {discount: 0.2}}"))
+
+
+ENDING = """
+as_of: 2026-12-01
+draws: 1024
+workload: {requests_per_day: 60000, input_tokens: 300000, output_tokens: 8}
+incumbent: {provider: openai, model: gpt-5-mini}
+quality: {bar: 0.9, scores: {gpt-5-mini: 0.95, gpt-6-luna: 0.95}}
+candidates: {api_models: [openai/gpt-6-luna]}
+"""
+"""Staying beats it too often over all prices of a successor that nobody named: 0.4 to 1.6 x. It asks 0.8 x."""
+
+
+@cache
+def ending_soon(incumbent: str = "", **changes: object) -> Comparison:
+    asked = parse_yaml(ENDING.replace("gpt-5-mini}", f"gpt-5-mini{incumbent}}}"), "a")
+    return compare(resolve(check_scenario({**asked, **changes})).case)
+
+
+def test_the_price_of_a_successor_that_nobody_named_at_which_the_answer_turns_is_found_and_comes_first() -> None:
+    """Stated a little below it the answer is that of today, and a little above it the other; once it is stated nothing is open.
+
+    Far ends name nothing: what follows in 20 months is not out.
+    """
+    c = ending_soon()
+    (turn,) = c.successor_turns
+    assert (c.verdict.leader, turn.direction, turn.option) == ("stay", "above", "cheaper-api:openai/gpt-6-luna")
+    for times, leads in ((0.998, "stay"), (1.002, turn.option)):
+        known = ending_soon(f", successor_price_ratio: {turn.price_ratio * times}")
+        assert (known.verdict.leader, known.successor_turns) == (leads, ())
+    at = to_digits(turn.price_ratio, 2, up=True)
+    first = ("First, free: find out what follows openai/gpt-5-mini and its price (incumbent.successor_price_ratio, assumed 0.4"
+             f" to 1.6): above about {at:g} x today's the advice is gpt-6-luna.")
+    text = " ".join(comparison_text(c, ()).split())
+    assert f"THEN {first} Nothing else is worth measuring: no test" in text
+    assert first in " ".join(render(next_blocks(NextAnswer(comparison=c, warnings=(), note=""), full=False)).split())
+    assert json.loads(comparison_json(c, scenario=None, warnings=()))["successor_turns"] == [asdict(turn)]
+    far = ending_soon(", ends_in_months: 20")
+    assert far.successor_turns
+    assert "First, free" not in comparison_text(far, ())
+    assert compare(c.case, thresholds=False).successor_turns == ()
+
+
+def test_a_check_breaks_where_the_successor_asks_what_turns_the_answer_that_was_kept() -> None:
+    kept = ending_soon()
+    (turn,) = kept.successor_turns
+    for ratio, broken in ((0.5, []), (1.0, [turn.price_ratio])):
+        now = ending_soon(f", successor_price_ratio: {ratio}")
+        assert [rule.limit for rule in _following(now, kept, unchanged=False)] == broken
+    assert not [*_following(ending_soon(), kept, unchanged=True)], "nobody knows it yet"

@@ -7,6 +7,7 @@ from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance as chance_of
 from roi.economics.decision.recommendation import nearness
+from roi.economics.decision.turning.successor_price import USUAL
 from roi.economics.inputs import Option, path_of
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
@@ -22,12 +23,17 @@ from roi.report.comparison.option_figures import (
     option_of,
     rate_assumed,
     to_choose,
+    to_take,
 )
 from roi.report.comparison.remarks.todays_units import paid_by_unit
 from roi.report.layout.wording import case_number, chance, figure, number_of, short_usd, usd
+from roi.units import to_digits
 
 LONGER = 6.0
 """Months by which a model with a known end must outlast today's to take its place: a move that is due again at once is none."""
+
+NEAR = 12.0
+"""Months before an end within which what follows can be named: it is out when vendors give notice, half a year to a year."""
 
 MUCH = 0.1
 """Part of a price by which an announced one differs from today's where it is told before the advice."""
@@ -159,6 +165,20 @@ def _in_time(c: Comparison) -> str:
     if "changes.api.in_time" not in c.case or not hurried:
         return ""
     return f", and another API is counted as live by then, not in {number_of(usual, 'month')}"
+
+
+def to_name(c: Comparison) -> str:
+    """To find out the price of what follows today's model, where that turns the advice within its spread and can be known.
+
+    Empty where the end is far, nothing turns, or its vendor suggests a model whose price is known: `_as_suggested` tells that.
+    """
+    now, when = ending(c, "stay")
+    if not when or _life(c, "stay") > NEAR or f"vendors.{now}.suggested_price_ratio" in c.case or not c.successor_turns:
+        return ""
+    turns = ", ".join(f"{turn.direction} about {to_digits(turn.price_ratio, 2, up=turn.direction == 'above'):g} x today's"
+                      f" the advice is {to_take(c, turn.option)}" for turn in c.successor_turns)
+    return (f"First, free: find out what follows {now} and its price (incumbent.successor_price_ratio, assumed"
+            f" {_ratio(c, USUAL)}): {turns}.")
 
 
 def _as_suggested(c: Comparison, model: str, suggested: str, *, compared: bool) -> str:

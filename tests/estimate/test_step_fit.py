@@ -169,6 +169,26 @@ def test_a_prompt_in_parts_shows_the_tokens_of_a_step():
     assert fit_profile(simulate()).step_tokens is None
 
 
+def test_one_slow_first_token_is_no_chunk_size():
+    """Prompts and ms to the first token of a guidellm file, one request at a time, 19.3 ms a step: one prompt is above 256, and
+    was read as two steps. The server's log says 8,192 (danielkorat/guidellm-bench, Qwen3-4B-Thinking-2507, 2 March 2026)."""
+    first = (
+        (133, 207), (106, 56), (76, 54), (81, 37), (65, 40), (151, 38), (96, 38), (49, 65), (98, 40), (124, 37),
+        (77, 36), (54, 42), (47, 62), (93, 44), (84, 40), (112, 36), (52, 39), (86, 42), (197, 44), (60, 37),
+        (147, 38), (179, 38), (76, 34), (139, 39), (143, 39), (62, 37), (61, 37), (70, 36), (393, 66), (101, 36),
+    )  # fmt: skip
+    point, requests, sent_s = simulate_point(Load(64, 64, 1, requests=2), Truth(), Noise(), 0), [], 0.0
+    for tokens, ms in first:
+        chunk_s = tuple(sent_s + ms / 1e3 + 0.0193 * k for k in range(64))
+        requests.append(point.requests[0].model_copy(update={
+            "sent_s": sent_s, "prompt_tokens": tokens, "asked_tokens": 64, "output_tokens": 64, "chunk_s": chunk_s,
+            "ended_s": chunk_s[-1]}))
+        sent_s = chunk_s[-1] + 0.01
+    profile = simulate(loads=(Load(64, 64, 1, requests=2),))
+    assert fit_profile(profile.model_copy(update={
+        "points": (point.model_copy(update={"requests": tuple(requests)}),)})).step_tokens is None
+
+
 def test_the_replay_predicts_an_open_loop_that_the_fit_has_not_seen():
     profile = simulate(seed=3)
     fit = fit_profile(profile)

@@ -46,6 +46,8 @@ CHUNKS: Final = tuple(float(2**i) for i in range(14, 6, -1))
 BETTER: Final = 6.0
 """Log-likelihood by which a chunk size must be better than none, 0.05% of a chi-squared of one: a wrong one cuts every
 prompt of a replay."""
+CUT_PROMPTS: Final = 3
+"""Lone prompts that must be longer than a chunk for its size to be tried: one slow first token is as late as one more step."""
 MORE: Final = {
     "step_s": "a point with another number of requests in flight (for example 1 beside 16)",
     "experts_s": "points with 1, 4 and 32 requests in flight",
@@ -288,9 +290,9 @@ def _best_chunks(rows: StepRows, names: Sequence[str], share: float) -> tuple[Li
 
     Of the sizes tried the one that fits best, the larger among equals, if it fits better than none by BETTER.
     """
-    longest = float(np.max(rows.prefill[rows.request > 0.0], initial=0.0))
+    prompts = rows.prefill[rows.request > 0.0]
     best: tuple[LinearFit, float | None, StepRows] | None = None
-    for tokens in (None, *(size for size in CHUNKS if size < longest)):
+    for tokens in (None, *(size for size in CHUNKS if np.count_nonzero(prompts > size) >= CUT_PROMPTS)):
         cut = rows if tokens is None else in_chunks(rows, tokens)
         fit = _linear(cut, _columns(cut, share), names)
         if best is None or fit.misfit < best[0].misfit - (BETTER if best[1] is None else 0.0):

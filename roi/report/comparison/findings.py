@@ -282,7 +282,8 @@ def wins_at(c: Comparison, e: Experiment) -> str:
     o, v = _about(c, e), c.verdict
     items, leads = v.wins_on_items or 0, _answers_in(c, e.option) == _answers_in(c, v.leader)
     if e.kind == "evaluate" and items and v.wins_at_error_rate is None:
-        return "" if leads else " No result of it alone would make it the advice."
+        later = f", at once; when it is there a move saves {short_usd(e.later_saves_usd)} more, which the worth counts"
+        return "" if leads else f" No result of it alone would make it the advice{later if e.later_saves_usd >= 1.0 else ''}."
     if e.kind == "evaluate" and items and v.wins_at_error_rate is not None and v.wins_at_error_rate < 1.0:
         pooled = items != e.items
         of = f"of its answers to {'all ' * pooled}{items:,} items{' then judged' * pooled}"

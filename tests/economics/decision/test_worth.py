@@ -348,7 +348,11 @@ def test_one_measures_first_where_a_contract_that_still_runs_makes_the_delay_a_s
     assert first.months == 2.0
     assert first.delay_saves_usd == pytest.approx((10_512.0 - 2_234.0) * discount_factors(0.10, 24)[:2].sum(), rel=0.02)
     assert first.first_net_usd + first.delay_saves_usd > first.net_usd
+    months = {o.id: o.monthly_usd for o in c.options}  # the unit is paid in both
+    spared = (months[CHEAPER][0] - months["stay"][0]) * discount_factors(0.10, 24)[:2].sum()
+    assert first.later_saves_usd == pytest.approx(spared, rel=0.02)
     free = rivals(0.0, 2.0)
+    assert {e.later_saves_usd for e in free.experiments} == {0.0}
     assert {e.delay_saves_usd for e in free.experiments} == {0.0}
 
 

@@ -62,6 +62,9 @@ class Experiment:
     delay_saves_usd: float = 0.0
     """What going live by its months later brings the recommendation by itself, as while a commitment is owed; 0 where that
     costs. In none of its worths, since no result brings it."""
+    later_saves_usd: float = 0.0
+    """What moving to its option by its months later saves more than at once, at the central values, as while today's vendor
+    pays a credit; 0 where that costs. A result may then be worth having that does not tell to move at once."""
     evppi_usd: float
     """What knowing the fact exactly would be worth after the recommendation: the most that any study of it is."""
     error_usd: float
@@ -202,13 +205,14 @@ class Valuer:
         staged = first_nets if before else nets
         best = int(np.argmax(staged))
         chosen, error = trial.sizes[best], (first if before else after)[best][1]
-        worths = [worth for worth, _ in after]
+        worths, spared = [worth for worth, _ in after], 0.0 if trial.option in self.candidates else chosen.spared_usd
         return Experiment(
             kind=trial.kind, option=trial.option, fact=trial.fact, paired=trial.paired,
             cost_usd=chosen.cost_usd, months=chosen.months, worth_usd=worths[best], net_usd=nets[best],
             first_net_usd=first_nets[best],
             evppi_usd=max(self._exact(bins, table, moves, best), *worths, 0.0), error_usd=error, items=chosen.items,
             labelled=min(trial.labelled, chosen.items or 0), delay_saves_usd=self._waiting(moves, best),
+            later_saves_usd=self._later(moves, best, ids, trial.option, spared) if trial.option in ids else 0.0,
             curve=tuple(points) if len(points) > 1 else (), stop=_stop(trial.sizes, staged, best, error),
         )
 
@@ -274,9 +278,13 @@ class Valuer:
         """What the recommendation brings more by going live later by this size; 0 where less, or if staying is not allowed."""
         if self.leader == "stay" or not self.shared.may_stay:
             return 0.0
-        row = list(self.candidates).index(self.leader)
-        now = self.central_npv.get(self.leader, float(self._averages[row]))
-        return max(_whole(float(moves.scale[s] * now + moves.shift[1, s, row]) - now), 0.0)
+        return self._later(moves, s, self.candidates, self.leader, 0.0)
+
+    def _later(self, moves: "_Moves", s: int, ids: Sequence[str], id: str, spared: float) -> float:
+        """What the option brings more by going live later by this size, of which `spared` is paid; 0 where less."""
+        row = list(ids).index(id)
+        now = self.central_npv[id] if id in self.central_npv else float(self._averages[row])
+        return max(_whole(float(moves.scale[s] * now + moves.shift[1, s, row]) - now - spared), 0.0)
 
     def moving(self, ids: Sequence[str], sizes: Sequence[Size]) -> tuple[float, Array]:
         """What moving to each of these brings once the recommendation is carried out, of one size: scale x outcome + shift.

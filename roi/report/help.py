@@ -32,7 +32,7 @@ def field_blocks(a: FieldAnswer) -> list[Block]:
         listed = tuple(Row((each.path.removeprefix(f"{m.path}."), _left_out(each)), detail=each.meaning) for each in a.inside)
         blocks += [Gap(), Table(("field", "left out"), listed, align="ll")]
     if a.moves is not None:
-        blocks += _table(a.moves, m.unit)
+        blocks += _table(a.moves, a.meaning.path, m.unit)
     return blocks
 
 
@@ -87,11 +87,13 @@ def _here(a: FieldAnswer) -> str:
     return f"{told}{spread}; {basis}{own}"
 
 
-def _table(moves: Moves, unit: str) -> list[Block]:
+def _table(moves: Moves, path: str, unit: str) -> list[Block]:
     """The options that the field moves most, the rest counted."""
     if not moves.npv_usd:
         between = " and ".join(quantity(at, unit) for at in moves.at if at is not None)
-        return [Paragraph(f"It moves no option's NPV between {between} ({moves.ends}).")]
+        rule = ("; but by it an option may be recommended or not, a test be worth its cost or not: change it with --set and"
+                " compare again" if path == "quality.bar" or path.startswith("verdict.") else "")
+        return [Paragraph(f"It moves no option's NPV between {between} ({moves.ends}){rule}.")]
     rows = [Row((label, *("-" if x is None else f"{x:,.0f}" for x in npv))) for label, npv in moves.npv_usd.items()]
     heads = ("NPV against staying, USD", *("left\nout" if at is None else f"at\n{quantity(at, unit)}" for at in moves.at))
     left = len(rows) - SHOWN

@@ -133,6 +133,12 @@ def test_the_double_of_a_shared_prefix_is_no_longer_than_the_longest_prompt(mine
     assert "no option's NPV between 500 and 1,800 (half and double, within its bounds)" in text
 
 
+@pytest.mark.full
+def test_help_on_a_field_of_the_rule_says_that_it_moves_the_advice_though_no_npv():
+    text = " ".join(ask("help", "verdict.min_items", EXAMPLES / "tickets.yaml").stdout.split())
+    assert "but by it an option may be recommended or not" in text
+
+
 def test_a_word_lists_the_fields_that_have_to_do_with_it():
     for word, fields in (("negotiated", {"incumbent.discount", "gpu_rents", "apis.NAME.discount"}),
                          ("price", {"incumbent.discount", "gpu_rents", "apis", "apis.NAME.input_usd_per_mtok"})):

@@ -99,8 +99,9 @@ def beats_least(name: str, most_s: float, least_s: float) -> str | None:
         return None
     each, hidden = {"kv_token_s": ("KV token", "KV format"), "prefill_token_s": ("prompt token", "use of a prefix cache")}[name]
     return (
-        f"each {each} takes at most {1e6 * most_s:.3g} us by these loads, and by the roofline no less than {1e6 * least_s:.3g}"
-        f" us: model, format, {hidden}, card or GPUs are not as stated, or the loads are too small to show it"
+        f"each {each} takes at most {1e6 * most_s:.3g} us by these loads, {HALVES:g} half widths of its 90% interval above its"
+        f" value, and by the roofline no less than {1e6 * least_s:.3g} us: model, format, {hidden}, card or GPUs are not as"
+        " stated, or the loads are too small to show it"
     )
 
 

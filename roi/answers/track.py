@@ -168,7 +168,9 @@ def track_file(file: Path | None, question: TrackQuestion, **asked: Unpack[Compa
     found = course(case, choices, id, tracked, days, v.candidates, v.counts, question.setup_usd)
     held, by_quantity = count_held(inside, judged, expected)
     found_effects, method = effects(shared, options, id, tracked)
-    months = tuple(month.model_copy(update={"forecast": _expected(expected, k)}) for k, month in enumerate(months))
+    months = tuple(month.model_copy(update={"forecast": {
+        name: (float(b.low[k]), float(b.central[k]), float(b.high[k])) for name, b in expected.bands.items()}})
+        for k, month in enumerate(months))
     answer = TrackAnswer(
         comparison=comparison, option=id, months=months, forecast=expected, tracked=tracked,
         overlap=overlap(shared, options, id, came, tracked.seen), volume_factor=float(np.max(shared.volume_factor)),
@@ -197,11 +199,6 @@ def _first_month(as_of: object) -> str:
     """Month 1 where nobody says it: the first that is whole after the day of the comparison."""
     day = Date.fromisoformat(str(as_of))
     return month_of(day) if day.day == 1 else after(month_of(day))
-
-
-def _expected(found: Forecast, k: int) -> dict[str, tuple[float, float, float]]:
-    """What was expected of a month, as its record has it."""
-    return {name: (float(b.low[k]), float(b.central[k]), float(b.high[k])) for name, b in found.bands.items()}
 
 
 def _against(answer: TrackAnswer, name: str) -> float | None:

@@ -69,7 +69,7 @@ def tracked_months(
     bill = {} if question.bill is None else bill_months(question.bill, of_bill, question.today, rates, paid_in=paid_in)
     if question.actual:
         usage = usage_months(question.actual, _models(options, decision.option), notes, options=question.options,
-                             named=question.named, zone=question.zone, as_of=decision.as_of, billed_in=paid_in)
+                             named=question.named, zone=question.zone, as_of=decision.as_of, billed_in=frozenset(paid_in))
     notes += of_bill
     sums = told_by(usage, bill, question.bill, notes, kept, decision.first_month, shared.horizon)
     hours = {} if question.opencost is None else opencost_months(question.opencost, notes)

@@ -43,7 +43,8 @@ def judge(
         WRONG: [None if wrong is None or k < count - 1 else wrong[0] for k in range(count)],
     }
     known = {name: [x is not None for x in values] for name, values in told.items()} | {  # these two are always worked out
-        CASH: [a or b for a, b in zip(billed, rent, strict=True)], PRICES: [each.tells_price for each in came]}
+        CASH: [a or b for a, b in zip(billed, rent, strict=True)],
+        PRICES: [each.calls_usd is not None and each.calls is not None for each in came]}  # without calls it may be a volume
     seen, judged, inside = {}, [], []
     for name in QUANTITIES:
         values, band, there = told[name], expected.bands[name], np.array(known[name], dtype=bool)

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -67,8 +68,7 @@ def month_of(day: Date) -> str:
 
 def days_in(month: str) -> int:
     """How many days a month has."""
-    first = Date.fromisoformat(f"{month}-01")
-    return ((first + timedelta(days=31)).replace(day=1) - first).days
+    return monthrange(int(month[:4]), int(month[5:]))[1]
 
 
 def after(month: str, count: int = 1) -> str:
@@ -79,13 +79,13 @@ def after(month: str, count: int = 1) -> str:
 
 def usage_months(
     files: Sequence[str], models: Models, notes: list[str], *, options: FileOptions, named: str | None, zone: str, as_of: str,
-    billed_in: Collection[str] = (),
+    billed_in: frozenset[str] = frozenset(),
 ) -> dict[str, MonthSums]:
     """Sums of each month that the export covers whole but for MOST_LOST of it, of the models that the decision calls.
 
     `notes` hear of what is left out: months that are covered in part, models that are none of the decision's; of what `roi
-    usage` says of these files; and of list prices that are no longer those of `as_of`, where no row says what was paid.
-    A rate of exchange that converts nothing here is none of its remarks where the bill is in its currency (`billed_in`).
+    usage` says of these files, but of rates that convert nothing here where the bill is in their currency (`billed_in`); and
+    of list prices that are no longer those of `as_of`, where no row says what was paid.
     """
     from roi.usage.measure.days import MOST_LOST, days_there, spans_told, weekdays_used
     from roi.usage.measure.pricing import EPOCH, day_of
@@ -93,8 +93,7 @@ def usage_months(
     from roi.usage.told import silent
 
     try:
-        found = summarize(Question(files=tuple(files), options=options, named=named, zone=zone,
-                                   paid_elsewhere=frozenset(billed_in)))
+        found = summarize(Question(files=tuple(files), options=options, named=named, zone=zone, paid_elsewhere=billed_in))
     except InputError as error:
         told = str(error).removeprefix("FILES: ")
         raise InputError(told if told.startswith("--") else f"--actual: {told}") from error
@@ -113,14 +112,13 @@ def usage_months(
     notes += list_moved(rows, as_of)
     sums, days, units = {}, days_by_role(rows), _units(found, rows) if models.by_unit else {}
     for month, some in sorted(rows.items()):
-        first = Date.fromisoformat(f"{month}-01")
-        dates = [first + timedelta(days=k) for k in range(days_in(month))]
+        dates = [Date.fromisoformat(f"{month}-01") + timedelta(days=k) for k in range(days_in(month))]
         beyond = [(day - EPOCH).days for day in dates if not min(there) <= (day - EPOCH).days <= max(there)]
         covered = sum(day in whole for day in dates) + sum(day % 7 not in used for day in beyond)
         low = [share for day, share in (found.days.lost if found.days else ()) if month_of(day_of(day)) == month]
         gone_share = sum(low) / days_in(month)
-        gone = found.days.left_out if found.days else ()
-        why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
+        why = [f"{day_of(day)} {told}" for day, told in (found.days.left_out if found.days else ())
+               if month_of(day_of(day)) == month]
         if low and covered + len(low) == days_in(month) and gone_share <= MOST_LOST:
             notes.append(f"--actual: {month} counts although {first_of(why, 5)}: about {gone_share:.2%} of the month is"
                          " missing")
@@ -135,11 +133,10 @@ def usage_months(
             notes.append(f"{month} is left out: {len(missing)} of its {days_in(month)} days have no row ({which}); export them"
                          " too, or give a day without calls a row of 0 requests")
             continue
-        sums[month] = _summed(some, MOST_LOST, tiers=found.tells_tiers)
-        sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
-        sums[month].second_calls, sums[month].least_second_calls = second_calls(days, month)
-        sums[month].handed_on = handed_on(days, month)
-        sums[month].foreign_calls, sums[month].units_usd = foreign.get(month), units.get(month)
+        each = sums[month] = _summed(some, MOST_LOST, tiers=found.tells_tiers)
+        each.sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
+        each.second_calls, each.least_second_calls = second_calls(days, month)
+        each.handed_on, each.foreign_calls, each.units_usd = handed_on(days, month), foreign.get(month), units.get(month)
     notes += [f"{month} is left out: none of its calls is of the decision's models"
               for month in sorted(foreign) if month not in rows and month > min(rows)]
     if not sums:

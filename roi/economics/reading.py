@@ -40,16 +40,13 @@ class Chunk(dict[str, Value | Array]):
         self.read = read
 
 
-def what_counts(usd_per_error: Fact | None) -> str:
-    """errors, or cash where the USD per wrong answer is a template's: that decides nothing."""
-    return "cash" if usd_per_error is not None and usd_per_error.basis is Basis.TEMPLATE else "errors"
-
-
 def read_shared(values: Values, rent_drift: Fact | None = None, usd_per_error: Fact | None = None) -> Shared:
     """The shared record of a Case's values.
 
-    `rent_drift` is the fact whose spread the mean level of rents follows from, `usd_per_error` the one that may be a guess.
+    `rent_drift` is the fact whose spread the mean level of rents follows from, `usd_per_error` the one that may be a guess:
+    a template's decides nothing, and cash counts.
     """
+    guessed = usd_per_error is not None and usd_per_error.basis is Basis.TEMPLATE
     bill = _read(BillFacts, values, {})
     first = path_of(Shared, "successor_price_ratio")
     later: list[Number] = []
@@ -63,7 +60,7 @@ def read_shared(values: Values, rent_drift: Fact | None = None, usd_per_error: F
     cached = _read(CachedLengths, values, {}) if by_length else None
     return _read(Shared, values, {}, volume_factor=bill.factor**bill.volume_share, later_price_ratios=tuple(later),
                  price_factor=bill.factor ** (1.0 - bill.volume_share), rent_spread=_reach(rent_drift), steps=tuple(steps),
-                 counts=what_counts(usd_per_error), cached=cached)
+                 counts="cash" if guessed else "errors", cached=cached)
 
 
 def _reach(fact: Fact | None) -> tuple[float, float]:

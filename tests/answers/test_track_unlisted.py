@@ -98,7 +98,7 @@ def test_a_rate_that_the_bill_uses_is_not_told_as_idle_and_one_that_nothing_uses
     for billed in ((), ("EUR",), ("EUR", "GBP")):
         notes: list[str] = []
         usage_months([str(log)], Models(own=None, others=("openai/gpt-6-sol",)), notes, options=options, named=None, zone="UTC",
-                     as_of="2026-11-24", billed_in=billed)
+                     as_of="2026-11-24", billed_in=frozenset(billed))
         told[billed] = [note.partition(";")[0] for note in notes if "--exchange-rate" in note]
     idle = "--actual: --exchange-rate: nothing here is in"
     assert told == {(): [f"{idle} EUR or GBP"], ("EUR",): [f"{idle} GBP"], ("EUR", "GBP"): []}

@@ -17,7 +17,7 @@ from roi.estimate.replay.fleet import (
     spill_share,
     valleys_filled,
 )
-from roi.estimate.replay.hourly_fleet import _Hours, _with_starts, size_autoscaled_fleet, size_queue_fleet
+from roi.estimate.replay.hourly_fleet import STARTS, _Hours, _with_starts, size_autoscaled_fleet, size_queue_fleet
 
 FLAT = np.ones(24)
 DAY_AND_NIGHT = np.repeat([1.5, 0.5], 12)
@@ -351,10 +351,46 @@ def test_no_day_takes_fewer_instances_than_the_bound_that_spares_counting_it_hou
             rng.uniform(0.01, 9.0, (n, 1)), *(np.array([x]) for x in (
                 float(rng.integers(0, 3)), float(rng.integers(0, 4)), float(rng.uniform(1.0, 1.3)), takes,
                 takes * float(rng.choice([1, 4])))),
-            ahead=int(rng.integers(0, 3)), step=int(rng.choice([1, 1, 4])), first=0, to_none=bool(rng.random() < 0.5))
-        paid, fewest = np.broadcast_arrays(hours.paid(curve), hours.fewest(curve))
+            step=int(rng.choice([1, 1, 4])), first=0, to_none=bool(rng.random() < 0.5))
+        held = _with_starts(curve, int(rng.integers(0, 3)))
+        paid, fewest = np.broadcast_arrays(hours.paid(held), hours.fewest(held))
         assert np.all(fewest <= paid + 1e-12)
-        held = _with_starts(curve, hours.ahead)
         one_by_one = np.mean([hours.serving(held[..., h : h + 1])[1][..., 0] for h in range(24)], axis=0)
         if hours.step == 1:
             assert paid == pytest.approx(one_by_one, rel=1e-12)
+
+
+def test_days_that_are_left_out_in_draws_take_no_less_than_those_that_are_tried() -> None:
+    """Forty draws of burst, share that waits and load, 60 times: each draw of all alone takes what it takes among the others.
+
+    Alone, its burst is no array, and other days are left out than of many draws.
+    """
+    rng = np.random.default_rng(5)
+    for _ in range(60):
+        curve = rng.choice([0.0, 0.3, 1.0, 2.5], 24)
+        curve *= 24.0 / max(curve.sum(), 0.1)
+        rules = {"startup_s": float(rng.choice([30.0, 600.0, 5400.0])), "spares": float(rng.integers(0, 3)),
+                 "to_none": bool(rng.random() < 0.5), "waits_hours": float(rng.choice([0.5, 2.0, 8.0, 24.0])),
+                 "gpus_alone": True, "replicas_minimum": 0.0}
+        mean, burst, pooling = rng.uniform(0.05, 9.0, (40, 3)), rng.uniform(1.0, 2.0, (40, 1)), rng.uniform(1.0, 1.4, (40, 1))
+        waits = 1.0 if rng.random() < 0.5 else rng.uniform(0.0, 1.0, (40, 1))
+        found = size_autoscaled_fleet(mean, 1.0, curve, burst=burst, can_wait=waits, pooling=pooling, **rules).gpus
+        for k in range(0, 40, 8):
+            share = waits if isinstance(waits, float) else float(waits[k, 0])
+            alone = size_autoscaled_fleet(mean[k], 1.0, curve, burst=float(burst[k, 0]), can_wait=share,
+                                          pooling=float(pooling[k, 0]), **rules).gpus
+            assert np.asarray(found)[k] == pytest.approx(alone, rel=1e-12)
+
+
+@pytest.mark.parametrize("billed_s", [3600.0, 4 * 3600.0])
+def test_more_starts_than_one_an_hour_that_is_billed_whole_take_no_less(billed_s: float, monkeypatch) -> None:
+    """From 24 starts a day on each hour is billed anyway; each of STARTS tried alone takes no less than all of them."""
+    curve = np.where(np.arange(24) < 8, 3.0, 0.0)
+    rules = {"billed_s": billed_s, "spares": 1.0, "pooling": 1.3, "load_curve": curve, "waits_hours": 8.0}
+    mean = np.geomspace(0.05, 40.0, 60)
+    least = np.asarray(size_queue_fleet(mean, 1.0, **rules).gpus)
+    alone = []
+    for starts in STARTS[2:]:
+        monkeypatch.setattr("roi.estimate.replay.hourly_fleet.STARTS", (starts,))
+        alone.append(np.asarray(size_queue_fleet(mean, 1.0, **rules).gpus))
+    assert least == pytest.approx(np.min(alone, axis=0), rel=1e-12)

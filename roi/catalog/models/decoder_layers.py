@@ -179,7 +179,9 @@ def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tu
     else:
         kind |= _heads(e, hidden, heads, leaves) | _window(e, layers, i)
     kind |= {"norm_parameters": sum(t.each for t in others), "sinks": bool(sinks)}
-    listed = tuple((_leaf(t.path), *_sides(t, hidden), _has_bias(t, tensors)) for t in products for _ in range(t.copies))
+    biased = {x.path.removesuffix("bias") for x in tensors if x.path.endswith("bias")}
+    listed = tuple((_leaf(t.path), *_sides(t, hidden), t.path.removesuffix("weight") in biased)
+                   for t in products for _ in range(t.copies))
     kind["products"] = () if _agrees(kind, hidden, listed) else listed
     return tuple(kind.items())
 
@@ -302,10 +304,6 @@ def _sides(t: Tensor, hidden: int) -> tuple[int, int]:
 
 def _bias_of(t: Tensor, products: list[Tensor]) -> bool:
     return t.path.endswith("bias") and any(p.path.removesuffix("weight") == t.path.removesuffix("bias") for p in products)
-
-
-def _has_bias(t: Tensor, tensors: tuple[Tensor, ...]) -> bool:
-    return any(x.path == t.path.removesuffix("weight") + "bias" for x in tensors)
 
 
 def module_names(layers: list[Layer]) -> tuple[tuple[str, ...], ...]:

@@ -217,13 +217,10 @@ class Comparison:
         And whose first model somebody scored, and that reach the bar so.
         """
         bar = self.case["quality.bar"].number()
-        found = {o.id: best for o in self.options if not o.tested and self._scored(o.id)
-                 and (best := self.best_gate(o.id)) is not None}
+        firsts = {o.id: self.case[f"options.{o.id}.system"].value for o in self.options if not o.tested}
+        found = {id: best for id, first in firsts.items() if self.case[f"systems.{first}.evaluated"].value
+                 and (best := self.best_gate(id)) is not None}
         return {id: best for id, best in found.items() if best.npv_usd > self.led_usd and best.error_rate <= 1.0 - bar}
-
-    def _scored(self, id: str) -> bool:
-        """True where somebody scored the model that answers first."""
-        return bool(self.case[f"systems.{self.case[f'options.{id}.system'].value}.evaluated"].value)
 
     def spared_by_waiting(self, id: str, months: int, counts: str) -> LineKind | None:
         """What of an option's cost a start so many months later spares most of; None where no threshold is looked for."""

@@ -313,13 +313,13 @@ def _without(line: Line, hours: Hours, covered: Array) -> Line:
     """The line less the USD of the covered hours."""
     horizon = line.monthly.shape[-1]
     each = np.asanyarray(hours.usd_each * np.ones(covered.shape[-1]))
-    at_ends, usd_at_ends = (_at_ends(x, hours.when, horizon) for x in (covered, covered * each))
+    usd_at_ends = _at_ends(covered * each, hours.when, horizon)
     upfront, monthly = split(usd_at_ends)
 
     def arithmetic(month: int) -> str:
         end = 0 if hours.when == "set-up" else month + 1
         told = line.told if isinstance(line.told, str) else line.told(month)
-        out = pick(at_ends, end)
+        out = pick(_at_ends(covered, hours.when, horizon), end)
         return told if out == 0 else f"{told} - {out:,.6g} h paid anyway x ${pick(usd_at_ends, end) / out:,.6g}/h"
 
     return replace(

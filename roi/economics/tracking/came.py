@@ -53,11 +53,6 @@ class Came:
         return None if self.api_usd is None or self.unused_usd is None else self.api_usd - self.unused_usd
 
     @property
-    def tells_price(self) -> bool:
-        """True where a bill and the calls that it is for are told: without them a price is not told apart from a volume."""
-        return self.calls_usd is not None and self.calls is not None
-
-    @property
     def bill_alone(self) -> bool:
         """True where a bill is told without the calls that it is for."""
         return self.calls_usd is not None and self.calls is None

@@ -95,7 +95,7 @@ def _against_littles_law(run: ServingRun) -> str:
     rate, stated = next(iter(_requests_per_s(run).values()), None), run.load.concurrency
     if stated is None or rate is None or run.ttft_s is None or run.tpot_s is None:
         return ""
-    seconds = _latency_s(run)
+    seconds = run.ttft_s + (run.load.output_tokens - 1.0) * run.tpot_s
     if stated / LITTLE <= rate * seconds <= stated * LITTLE:
         return ""
     return (f"{rate:.4g} requests/s that take {seconds:.3g} s each (TTFT and TPOT) are {rate * seconds:.3g} in flight, and"
@@ -123,11 +123,6 @@ def _requests_per_s(run: ServingRun) -> dict[str, float]:
     rates = {"req_per_s": (run.requests_per_s, 1.0), "output_tok_per_s": (run.output_tokens_per_s, load.output_tokens),
              "total_tok_per_s": (run.total_tokens_per_s, load.input_tokens + load.output_tokens)}
     return {column: rate / tokens for column, (rate, tokens) in rates.items() if rate is not None}
-
-
-def _latency_s(run: ServingRun) -> float:
-    """Seconds from a request to its last token."""
-    return (run.ttft_s or 0.0) + (run.load.output_tokens - 1.0) * (run.tpot_s or 0.0)
 
 
 def above_roofline(run: ServingRun) -> HeldToRoofline | None:

@@ -5,7 +5,7 @@ of takes further hours of them. So the fleet never grows with the share that can
 more of what cannot wait, and the work of the day is the same.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import partial, reduce
@@ -50,7 +50,6 @@ COUNTS: Final = np.array(sorted({*range(1, 33), *(ceil(32 * 1.05**k) for k in ra
 """Instances that may work a queue off together where spares stand beside them, and steps of billed time that it may take: all
 small numbers, then within 5% of any. They are the same for every load, so that more of it never costs less."""
 
-
 Multiples = tuple[Flags, Array]
 """Where a spread of what waits is allowed, and the multiples of the mean load that each hour then holds."""
 
@@ -76,7 +75,6 @@ class _Hours:
     holds: Array
     """GPUs an instance."""
     _: KW_ONLY
-    ahead: int
     step: int
     first: int
     to_none: bool
@@ -95,12 +93,11 @@ class _Hours:
         alone = np.all(self.per_instance == 1.0)
         return replicas, replicas if alone else np.asanyarray(instances_needed(replicas, self.takes, self.holds))
 
-    def fewest(self, over_mean: Array) -> Array:
+    def fewest(self, held: Array) -> Array:
         """No more instances than `paid` of these multiples, in the mean over the hours: replicas in parts, or as few as may be.
 
         None holds more than `pooling` times what one alone does, and an hour with a load has one, the spares and the minimum.
         """
-        held = _with_starts(over_mean, self.ahead)
         there = np.mean(held > 0.0, axis=-1) if self.to_none else np.ones(held.shape[:-1])
         load, spares, pooling, each = (x[..., 0] for x in (self.load, self.spares, self.pooling, self.per_instance))
         in_parts = np.mean(held, axis=-1) / np.maximum(pooling, 1.0) * load + spares * there
@@ -108,10 +105,25 @@ class _Hours:
         least = np.asanyarray(instances_needed(one, self.takes, self.holds))
         return np.asarray(np.maximum(in_parts / each * (1.0 - 4.0 * CEIL_TOLERANCE), least[..., 0] * there))
 
-    def paid(self, over_mean: Array) -> Array:
-        """Instances that are paid, in the mean over the hours; of many draws hour by hour, so that a cache holds them."""
-        held, often = _alike(_with_starts(over_mean, self.ahead), self.to_none) if self.step == 1 else (
-            _with_starts(over_mean, self.ahead), [1] * HOURS)
+    def paid(self, held: Array) -> Array:
+        """Instances that are paid, in the mean over the hours, each of which holds these multiples (`_with_starts`)."""
+        return self.of_hours(*self.apart(held))
+
+    def apart(self, held: Array) -> tuple[Array, list[int]]:
+        """Hours that differ in some draw, on the last axis, and how many each stands for; with `to_none` none without load.
+
+        In whole steps their order counts: then all of them.
+        """
+        if self.step > 1:
+            return held, [1] * HOURS
+        alike = defaultdict[bytes, list[int]](list)
+        for n, hour in enumerate(np.moveaxis(held, -1, 0)):
+            alike[hour.tobytes()].append(n)
+        kept = {each[0]: len(each) for each in alike.values() if not self.to_none or np.any(held[..., each[0]] > 0.0)}
+        return held[..., list(kept)], list(kept.values())
+
+    def of_hours(self, held: Array, often: list[int]) -> Array:
+        """What is `paid` of hours told apart; of many draws hour by hour, so that a cache holds them."""
         some = 1 if np.size(self.load) > MANY else max(len(often), 1)
         each = (self.serving(held[..., hour : hour + some])[1] for hour in range(0, len(often), some))
         instances = [one for hours in each for one in np.moveaxis(hours, -1, 0)]
@@ -119,31 +131,23 @@ class _Hours:
             return _paid(instances, self.step, self.first)
         return np.asanyarray(sum(count * one for count, one in zip(often, instances, strict=True)) / HOURS)
 
-    def less(self, over_mean: Array, least: Array, reached: Flags) -> tuple[Flags, Array]:
+    def less(self, held: Array, least: Array, reached: Flags) -> tuple[Flags, Array]:
         """Whether, where `reached`, fewer instances are paid than `least`, and how many are paid there.
 
         Where `least` are no more than the `fewest`, nothing takes less; of many draws only the others are worked out.
         """
-        may = reached & (least > self.fewest(over_mean))
+        may = reached & (least > self.fewest(held))
         if not np.any(may):
             return may, least
         if least.size <= MANY or np.mean(may) > WORTH_APART:
-            taken = self.paid(over_mean)
+            taken = self.paid(held)
         else:
-            arrays = (self.load, self.spares, self.minimum, self.pooling, self.takes, self.holds)
-            some = (x if x.size == 1 else np.broadcast_to(x, (*least.shape, 1))[may] for x in arrays)
-            taken = least.copy()
-            day = over_mean if over_mean.ndim == 1 else np.broadcast_to(over_mean, (*least.shape, HOURS))[may]
-            taken[may] = _Hours(*some, ahead=self.ahead, step=self.step, first=self.first, to_none=self.to_none).paid(day)
+            taken, (day, often) = least.copy(), self.apart(held)
+            day = day if day.ndim == 1 else np.broadcast_to(day, (*least.shape, len(often)))[may]
+            some = (x if x.size == 1 else np.broadcast_to(x, (*least.shape, 1))[may] for x in (
+                self.load, self.spares, self.minimum, self.pooling, self.takes, self.holds))
+            taken[may] = _Hours(*some, step=self.step, first=self.first, to_none=self.to_none).of_hours(day, often)
         return may & (taken < least), taken
-
-
-def _alike(held: Array, to_none: bool) -> tuple[Array, list[int]]:
-    """Hours that differ in some draw, on the last axis, and how many each stands for; with `to_none` none without load."""
-    by_hour = np.moveaxis(held, -1, 0)
-    counts = Counter(hour.tobytes() for hour in by_hour)
-    first = {hour.tobytes(): n for n, hour in enumerate(by_hour) if not to_none or np.any(hour > 0.0)}
-    return held[..., list(first.values())], [counts[hour] for hour in first]
 
 
 def size_autoscaled_fleet(
@@ -176,7 +180,7 @@ def size_autoscaled_fleet(
     each = (spares, replicas_minimum, pooling, gpus_per_replica, gpus_per_instance)
     at_once = np.asanyarray(burst)[..., None] * load_curve
     hours = _Hours(
-        np.asanyarray(load_ratio(mean, held)), *(np.asanyarray(x)[..., None] for x in each), ahead=ahead, to_none=to_none,
+        np.asanyarray(load_ratio(mean, held)), *(np.asanyarray(x)[..., None] for x in each), to_none=to_none,
         step=max(ceil(billed_s / SECONDS_PER_HOUR), 1),
         first=int(np.argmin(np.mean(np.reshape(_with_starts(load_curve, ahead), (-1, HOURS)), axis=0))))
 
@@ -193,30 +197,27 @@ def size_autoscaled_fleet(
                      utilisation_peak=np.where(replicas > replicas_least, busiest, np.maximum(busiest, full)))
 
     waits = np.asanyarray(can_wait)
+    best, least = at_once, hours.paid(_with_starts(at_once, ahead))
     if not np.any(waits > 0.0):
-        return fleet(at_once, hours.paid(at_once))
-    best, least = at_once, hours.paid(at_once)
-    for reached, over_mean in _least_of(_spread(waits, waits_hours, load_curve, at_once), ahead, hours.step):
-        less, taken = hours.less(over_mean, least, reached)
+        return fleet(at_once, least)
+    for reached, over_mean, held_then in _least_of(_spread(waits, waits_hours, load_curve, at_once), ahead, hours.step):
+        less, taken = hours.less(held_then, least, reached)
         best = best if gpus_alone else np.where(less[..., None], over_mean, best)
         least = np.where(less, taken, least)
     found = fleet(best, least)
     if waits_hours < HOURS:
         return found
-    work = load_ratio(mean_requests_per_s, np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom)))
     now = (1.0 - waits)[..., None] * at_once
-    fewest = hours.paid(now)
+    fewest = hours.paid(_with_starts(now, ahead))
     for calls in (load_curve, np.ones(HOURS)) if to_none else (np.ones(HOURS),):
-        replicas, instances = (_hours_of_work(work, calls, ahead, spares, pooling, one, hours.step) / HOURS for one in (
-            1.0, np.maximum(np.floor(np.asanyarray(gpus_per_instance) / gpus_per_replica), 1.0)))
+        replicas, instances = (_hours_of_work(hours.load[..., 0], calls, ahead, spares, pooling, one, hours.step) / HOURS
+                               for one in (1.0, hours.per_instance[..., 0]))
         waiting = fleet(now, np.maximum(fewest, instances), replicas)
         found = either(np.asanyarray(found.gpus) <= waiting.gpus, found, waiting)
     return found
 
 
-def _spread(
-    can_wait: Array, waits_hours: float, load_curve: Array, at_once: Array,
-) -> Iterator[Multiples]:
+def _spread(can_wait: Array, waits_hours: float, load_curve: Array, at_once: Array) -> Iterator[Multiples]:
     """Multiples of the mean that each hour may hold, with where so much may wait, in an order that does not depend on it.
 
     Those of a longer time, or a larger share, are those of a shorter one, or a smaller, and more.
@@ -236,18 +237,26 @@ def _spread(
             yield reached, now + np.maximum(1.0 - np.mean(now, axis=-1, keepdims=True), 0.0) * later
 
 
-def _least_of(tried: Iterable[Multiples], ahead: int, step: int) -> list[Multiples]:
-    """The days of which no other takes less whatever the load: each, sorted by load, is in some hour below every other.
+def _least_of(tried: Iterable[Multiples], ahead: int, step: int) -> list[tuple[Flags, Array, Array]]:
+    """The days of which no other takes less whatever the load, and what their hours hold with starts.
 
-    What is paid in whole steps depends on the order of the hours, and what differs by draw is not compared: all of these.
+    Each, sorted by load, is in some hour of some draw below every other that is reached where it is. What is paid in whole
+    steps depends on the order of the hours: all of these.
     """
-    all_tried = list(tried)
-    if step > 1 or any(over_mean.ndim > 1 or not np.all(reached) for reached, over_mean in all_tried):
-        return all_tried
-    sorted_hours = np.array([np.sort(_with_starts(over_mean, ahead)) for _, over_mean in all_tried])
-    below = np.all(sorted_hours[:, None] * (1.0 - CEIL_TOLERANCE) <= sorted_hours, axis=-1)  # of each row by all others
-    below &= ~below.T | np.tri(len(all_tried), k=-1, dtype=bool).T  # of those that are alike, the first
-    return [one for one, others in zip(all_tried, below.T, strict=True) if not np.any(others)]
+    days = [(reached, over_mean, _with_starts(over_mean, ahead)) for reached, over_mean in tried]
+    if step > 1:
+        return days
+    ranked = [np.sort(held) for _, _, held in days]
+
+    def no_more(one: int, other: int) -> bool:
+        """Whether one day takes no more than the other wherever that is reached."""
+        return bool(np.all(days[one][0] >= days[other][0]) and np.all(ranked[one] * (1.0 - CEIL_TOLERANCE) <= ranked[other]))
+
+    least: list[int] = []
+    for n in range(len(days)):
+        if not any(no_more(other, n) for other in least):
+            least = [other for other in least if not no_more(n, other)] + [n]
+    return [days[n] for n in least]
 
 
 def _paid(instances: list[Array], step: int, first: int) -> Array:
@@ -330,6 +339,8 @@ def size_queue_fleet(
         in_time = starts * waits_hours >= HOURS * (1.0 - CEIL_TOLERANCE)
         if in_time and not (even and any(starts % fewer == 0 for fewer in often)):
             often.append(starts)
+            if starts >= HOURS and starts * billed_s >= SECONDS_PER_DAY:
+                break  # all day is billed, and no hours between two starts are quieter, as where it starts more often
     busiest = [float(np.max(smoothed(load_curve, max(HOURS / starts, 1.0)))) for starts in often or [STARTS[-1]]]
     fleets = [one(starts=starts, busiest=most) for starts, most in zip(often or [STARTS[-1]], busiest, strict=True)]
     return reduce(lambda least, other: either(np.asanyarray(least.gpus) <= other.gpus, least, other), fleets)

@@ -106,7 +106,7 @@ def serving_capacity(
     capacity. Where weights, workspace and one long request do not fit, the capacity is 0 and `binding` says what is missing.
     """
     engine = iteration.at_speed(speed)
-    fits = np.asarray(memory.long_sequences) >= 1.0
+    fits = np.asarray(memory.kv_capacity_bytes / memory.kv_long_bytes) >= 1.0
     slots = np.maximum(np.minimum(memory.sequences, sequence_limit), 1.0)
     ttft_limit = np.inf if ttft_p95_s is None else ttft_p95_s
     tpot_limit = np.inf if tpot_s is None else tpot_s

@@ -114,11 +114,6 @@ class ReplicaMemory:
         """Sequences of mean length whose KV cache fits."""
         return self.kv_capacity_bytes / self.kv_held_bytes
 
-    @property
-    def long_sequences(self) -> Number:
-        """Sequences of long length whose KV cache fits; below 1 the plan does not fit."""
-        return self.kv_capacity_bytes / self.kv_long_bytes
-
     def shortage(self) -> NDArray[np.str_]:
         """One sentence a plan that says which bytes do not fit; only read where they do not."""
         named = np.vectorize(_shortage, otypes=[str])

@@ -265,9 +265,9 @@ def _norm_again(s: Setting, linears: list[Linear]) -> Number:
     """Bytes a token of the one norm's output, where an MLP's products keep the tensor that those of token mixing keep too."""
     if s.one_norm and s.plan.int8 and not s.plan.checkpointing:
         return s.w * s.model.hidden
-    both = s.mixing_adapted and any(x.name in ("gate_proj", "up_proj") for x in s.adapted(linears))
+    both = s.targets & set(ATTENTION_INPUTS) and any(x.name in ("gate_proj", "up_proj") for x in s.adapted(linears))
     shared = s.one_norm and both and not s.copied
-    return s.w * s.model.hidden * float(shared) * (1.0 - s.dropped)
+    return s.w * s.model.hidden * float(bool(shared)) * (1.0 - s.dropped)
 
 
 def _activation_bytes(s: Setting, k: Mlp) -> float:

@@ -329,7 +329,8 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
-    waiting: Number = 0.0 if s.tied else _gradient(s, s.model.embedding_parameters) / s.plan.gradient_shards
+    over = s.plan.shards if s.plan.reduces_early else 1.0
+    waiting: Number = 0.0 if s.tied else _gradient(s, s.model.embedding_parameters) / over
     if s.plan.sharding == "fsdp":
         waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
     waiting = waiting + later_gradients_bytes(s)

@@ -267,11 +267,6 @@ class TrainingPlan:
         return self.accumulation > 1 and not self.reduces_early
 
     @property
-    def gradient_shards(self) -> float:
-        """Number of GPUs that gradients are divided over as they come."""
-        return self.shards if self.reduces_early else 1.0
-
-    @property
     def prepared(self) -> bool:
         """True where peft's prepare_model_for_kbit_training casts what is not quantised (embedding, norms, head) to fp32.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from roi.estimate.training.optimizers import optimizer_refusal
 from roi.estimate.training.peft_methods import PROMPTED, VIRTUAL, block
-from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, FLASH_PACKAGES, TrainingPlan
+from roi.estimate.training.plan import DTYPE_BYTES, FLASH_PACKAGES, TrainingPlan
 from roi.estimate.training.targets import adaptable, asked_targets, expert_parts, fuse_linears, resolve_targets, trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Linear, ModelShape, Number
@@ -138,11 +138,6 @@ class Setting:
     def one_norm(self) -> bool:
         """True where token mixing and MLP read the same norm's output."""
         return self.model.norms_per_layer == 1
-
-    @property
-    def mixing_adapted(self) -> bool:
-        """True where products that read the first norm's output carry an adapter."""
-        return bool(self.targets & set(ATTENTION_INPUTS))
 
     def drops(self, what: Literal["scores", "stream"]) -> bool:
         """True where training drops this as the configuration says; LitGPT's and torchtune's classes do not read it."""

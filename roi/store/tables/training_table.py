@@ -232,7 +232,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     """
     method = tuner_named(row.method, row.quant) or ON_BASE.get((row.method, row.quant))
     if method is None:
-        raise UnusableCell("quant", f"{row.method} needs {' or '.join(_bases(row.method))}")
+        bases = [base for name, base in ON_BASE if name == row.method and not base.startswith("gptq")]  # as bitsandbytes'
+        raise UnusableCell("quant", f"{row.method} needs {' or '.join(bases)}")
     usual = stack_defaults(row.stack, row.date)
     if row.attention_impl == "flash" and _older(row, None, (), FLASH2_SINCE):
         row = row.model_copy(update={"attention_impl": "flash1"})
@@ -277,11 +278,6 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     if row.quant.startswith("gptq"):
         assumed.append((GPTQ, plan))
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
-
-
-def _bases(method: str) -> list[str]:
-    """Quantisations that the method stands on; GPTQ's do as bitsandbytes' of as many bits."""
-    return [base for name, base in ON_BASE if name == method and not base.startswith("gptq")]
 
 
 def _loss(row: TrainingRow) -> Loss:

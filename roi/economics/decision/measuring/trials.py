@@ -189,7 +189,7 @@ def _evaluation(
     labelled = o.labelled if o.evaluated else int(np.max(today.items or 0))
     same = tuple(i for i, e in central.items() if unproven and i not in candidates and answers(e.option) == answers(o))
     trains = o.trains and not o.evaluated
-    training = _training_usd(central[id]) if trains else 0.0
+    training = sum(float(np.asarray(x.upfront)) for x in central[id].costs.lines if trains and x.kind is LineKind.TRAINING)
     once, labels, label, months = (float(np.asarray(x)) for x in (
         *judging(shared, o), shared.usd_per_label, shared.evaluation_months))
     held = float(np.max(o.items)) if o.evaluated and o.items is not None else 0.0
@@ -241,8 +241,3 @@ def deviation_beside(today: Array, own: Array, together: float | None) -> float:
 def answers(o: Option) -> tuple[str, bool]:
     """What one evaluation judges: a system, alone or as the first of a cascade."""
     return o.system, o.kind == "cascade"
-
-
-def _training_usd(done: Evaluated) -> float:
-    """USD of training the model that is to be judged, its labels included."""
-    return sum(float(np.asarray(line.upfront)) for line in done.costs.lines if line.kind is LineKind.TRAINING)

@@ -9,11 +9,10 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn, draw, draws_and_seed
 from roi.economics.decision.evaluation import Choice
-from roi.economics.decision.option_result import OptionResult, Standing, standing
+from roi.economics.decision.option_result import OptionResult, standing
 from roi.economics.decision.recommendation import (
     LUCK,
     Added,
-    Adds,
     added_to,
     chance,
     chance_needed,
@@ -82,7 +81,8 @@ class Elsewhere:
         bars = (shared, *(with_bars(shared, luck, luck, n) for luck in (-LUCK, LUCK)))
         chances = {id: odds for id, each in standings.items() if (odds := chance(each, shared.counts)) is not None}
         after = cache(lambda id, to: self._after(drawn, id, to))
-        leaders = tuple(self._led(each, standings, after) for each in bars)
+        leaders = tuple(  # what adds too seldom to its first move held back; what comes first has paid back as it has today
+            hold_back(each, self.results, standings, choose(each, standings, each.counts), after).leader for each in bars)
         raw = choose(shared, standings, shared.counts)
         first = find_first_move(self.results, raw, standings)
         if first is not None and (x := after(raw.leader, first)) is not None:
@@ -99,10 +99,6 @@ class Elsewhere:
 
         x = added_to(drawn.saved(shared.counts)[id], left, drawn.meets[id], drawn.meets[to])
         return None if x is None else Added(x)
-
-    def _led(self, bars: Shared, standings: Mapping[str, Standing], after: Adds) -> str:
-        """Who leads, what adds too seldom to its first move held back; what comes first has paid back as it has today."""
-        return hold_back(bars, self.results, standings, choose(bars, standings, bars.counts), after).leader
 
     def _central(self) -> Stood:
         w = weigh(self.case, self.ids)

@@ -37,6 +37,8 @@ BESIDE, GIVEN = ".beside", ".beside_correlation"
 how closely, -1 to 1, where the first is known."""
 CAUTIONS, ABOUT = "quality.cautions.", ".about"
 """Before the number of each thing that an evaluation warns of; behind it, the path of the system that it is about."""
+IN_USE = "candidates.in_use"
+"""A candidate that is the model in use, which staying stands for."""
 LAST = "quality.usd_per_error"
 """Drawn in the last dimension, so that stating it without a spread leaves the draws of all others as they were."""
 

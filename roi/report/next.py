@@ -13,7 +13,7 @@ from roi.economics.decision.measuring.worth import TIME_API, Experiment, Point
 from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.report.comparison.findings import experiment_name, nothing_pays, with_labels
 from roi.report.comparison.remarks.alerts import ALWAYS, remarks
-from roi.report.comparison.remarks.latency import where_it_pays
+from roi.report.comparison.remarks.latency import looser_slo, where_it_pays
 from roi.report.comparison.remarks.model_ends import instead_of_staying, to_name, too_late
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
@@ -95,7 +95,7 @@ def _step(answer: NextAnswer) -> str:
         odds, pays = "at even odds" if timed else "on average", f" (worth it where the chance of a miss is {where_it_pays(e)})"
         return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} {odds}, its cost and the"
                 f" delay taken off{pays * timed}{late}; else {do}.")
-    if e is None and (lost := nothing_fails(c)):
+    if e is None and (lost := nothing_fails(c) or looser_slo(c)):
         return f"DO NOW: {do}. THEN: {lost}"
     if e is None and answer.best_gates:
         return f"DO NOW: {do}. THEN: with its gate counted as blind no test is worth more than it costs."

@@ -3,7 +3,7 @@
 from math import inf
 from typing import Final, NamedTuple
 
-from roi.economics.decision.feasibility import ADAPTER_SLOTS
+from roi.economics.decision.feasibility import ADAPTER_SLOTS, HARDLY_LOADED
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.load_curve import REPLAYED, Slo
 from roi.resolution.plan_capacity import ServingPlan, Traffic, load_curve, replica_plan
@@ -34,7 +34,7 @@ def why_none_holds(plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo
         limits = ("ttft_p95_s", slo.ttft_p95_s, best.ttft_p95_s), ("tpot_p95_s", slo.tpot_p95_s, best.tpot_p95_s)
         late = " and ".join(f"workload.{name} {to_digits(reached, up=True):g} s (asked {limit:g})"
                             for name, limit, reached in limits if reached > limit)
-        strain, told = best.strain(slo), f", would under hardly any load at {late}" if late else f"{told} in closed form"
+        strain, told = best.strain(slo), f"{HARDLY_LOADED}{late}" if late else f"{told} in closed form"
     told += held_at_once(plan, traffic) if binding.startswith(NO_FIT) else ""
     return Refused(strain, -plan.gpu.memory_bytes * plan.tensor_parallel, f"no plan holds; the nearest, {which}{told}")
 

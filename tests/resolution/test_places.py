@@ -76,7 +76,7 @@ ONLY_TOLD = (
     r"vendors\..+\.(?:successor|ends_elsewhere|announced\.\d+\.from)",
     r"systems\..+\.(?:error_rate\.items|(?:kept|escalated)_error_rate\.items)",
     r"(?:vendors|systems)\..+\.(?:follows|correlation|beside|beside_correlation)",
-    r"draws", r"seed", r"unused", r"prices\.unusual", r"quality\.(?:gate_(?:doubt|impossible)|in_vain)",
+    r"draws", r"seed", r"unused", r"candidates\.in_use", r"prices\.unusual", r"quality\.(?:gate_(?:doubt|impossible)|in_vain)",
     r"workload\.tokens_told",
     r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"serving\.prefix_hit_rate",

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from roi.facts.case import CAUTIONS
+from roi.facts.case import CAUTIONS, IN_USE
 from roi.facts.fact import Fact
 
 Facts = Mapping[str, Fact]
 
 PRICES, VOLUME, QUALITY, EVIDENCE, OPTIONS, TERMS = GROUPS = ("prices", "volume", "quality", "evidence", "options", "terms")
 """What a cause can belong to, in the order in which causes are told and moved."""
-UNSAID: Final = frozenset({"title", "as_of", "reconciliation.told", "unused", "workload.unsure", "prices.unusual",
-                            "candidates.spot", "quality.gate_doubt", "quality.in_vain", "workload.tokens_told"})
+UNSAID: Final = frozenset({"title", "as_of", "reconciliation.told", "unused", IN_USE, "workload.unsure", "candidates.spot",
+                            "prices.unusual", "quality.gate_doubt", "quality.in_vain", "workload.tokens_told"})
 """Facts that name the Case, or say how others came about, and nothing of the decision."""
 ROOMS: Final = ("systems.", "vendors.", "apis.", "changes.", "kinds.", "quality.evaluation_noise.", "purchase.",
                 "serving.speed.", "serving.adapter_speed.", "options.")

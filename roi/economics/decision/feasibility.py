@@ -18,6 +18,8 @@ FAILED = "gate failed: "
 """How the reason of what a gate rules out begins."""
 ADAPTER_SLOTS: Final = "serving.adapter_slots"
 """The field that rules an option out where a stated number of slots for adapters leaves a plan no room."""
+HARDLY_LOADED: Final = ", would under hardly any load at "
+"""Before the latencies from which on the nearest plan would hold an SLO that rules an option out."""
 NAMED_LAST: Final = re.compile(r"\(([a-z]\w*(?:\.\w+)+)\)$")
 
 QUESTIONS = {

@@ -98,7 +98,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
 
     With `brief` what is not to be done yet is told without what its row shows, today's volume, and other prices and options.
     With fewer than none (-1) what follows a first move is not told without that, nor from which volume on the advice of an API
-    is another; with -2 no test that is free before another.
+    is another; with -2 nothing that is free before a test; with -3 not what a second move's set-up is alone.
     """
     v = c.verdict
     if v.recommended is None:
@@ -114,20 +114,20 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
                  f"{wins_at(c, e)}{pair_first(c, e)}")
         named = [told] if rivals > -2 and (told := to_name(c)) else []
         told = (f"{to_measure(c, e)}. {timing_first(c, e)}",) if e.kind == TIME_API else (*named, f"{to_measure(c, e)}.", ahead)
-        blocks = [Labelled("MEASURE FIRST", told, "good"), _change(c, "ELSE", alone=rivals >= 0)]
+        blocks = [Labelled("MEASURE FIRST", told, "good"), _change(c, "ELSE", rivals)]
     else:
-        blocks = [_change(c, "DO NOW", alone=rivals >= 0)]
-    later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
+        blocks = [_change(c, "DO NOW", rivals)]
+    later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief, least=rivals < -2)
     return [*blocks, *then(c, brief=brief, free=rivals > -2), *later]
 
 
-def _change(c: Comparison, label: str, *, alone: bool) -> Block:
+def _change(c: Comparison, label: str, rivals: int) -> Block:
     """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one.
 
-    `alone`: with what it brings without that move; of one that needs none a line each, with the volumes at which the advice is
-    another.
+    With `rivals` of none or more also what it brings without that move; of one that needs none a line each, with the volumes at
+    which the advice is another. With -3 as `advice` says.
     """
-    v, o = c.verdict, c.leader
+    v, o, alone, least = c.verdict, c.leader, rivals >= 0, rivals < -2
     found = figures(c, o)
     told = found if alone else [found[0], " ".join(found[1:])]
     first = None if v.first_move is None else option_of(c, v.first_move)
@@ -153,7 +153,7 @@ def _change(c: Comparison, label: str, *, alone: bool) -> Block:
     both = npv_range(move.both_npv_usd, move.both_npv_p10_p50_p90)
     straight, *beats = found[2:]
     return Labelled(label, (
-        *head, f"{then} {_over(c, o, move)}", _wrong(c, o), f"Both, {counted(c)}: {both}.",
+        *head, f"{then} {_over(c, o, move, least=least)}", _wrong(c, o), f"Both{f', {counted(c)}' * (not least)}: {both}.",
         *([f"Without the first: {straight} {' '.join(beats)}"] if alone else ()), *_later(c)), "good")
 
 
@@ -307,16 +307,16 @@ def _stay(c: Comparison) -> Block:
     return Labelled("DO NOW", (head, *successor, nearest_other(c), *wait_for(c), *look_again(c)), "good")
 
 
-def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
+def _not_yet(c: Comparison, *, brief: bool, least: bool) -> list[Block]:
     o = self_hosting_of(c)
     if o is None:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
         why = why_out(c, barred) if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     if (move := next_move(c)) is not None:
-        return [_next(c, o, move, brief=brief)]
+        return [_next(c, o, move, brief=brief, least=least)]
     if (held := held_back(c)) is not None and held.option == o.id:
-        return [_held(c, o, held, brief=brief)]
+        return [_held(c, o, held, brief=brief, least=least)]
     mean, _ = npv_of(c, o)
     unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
     missed = f", assumed {percent(o.quality.error_rate)} wrong: below the bar" * below_bar(c, o)
@@ -327,7 +327,7 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         return [Labelled("NOT YET", (head,))]
     wins = wins_from(c, o)
     told = f" At {'central values' if brief else f'the central values ({today(c)})'} it {wins}." if wins else ""
-    return [Labelled("NOT YET", (f"{head}{told}{'' if brief else at_rent(c, o, wins)}",))]
+    return [Labelled("NOT YET", (f"{head}{told}{at_rent(c, o, wins, brief=brief)}",))]
 
 
 def _most(o: OptionResult) -> str:
@@ -336,24 +336,27 @@ def _most(o: OptionResult) -> str:
     return f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
 
 
-def _held(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
+def _held(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool, least: bool) -> Block:
     """What would lead alone, and adds to what comes first too seldom to be prepared: told, no part of what is done now."""
     what = f"{o.label}{'' if brief else f' ({fleet_of(c, o)}{_most(o)})'}"
-    return Labelled("NOT YET", (f"{what}, not prepared: what it adds is not likely.", _over(c, o, move)))
+    return Labelled("NOT YET", (f"{what}, not prepared: what it adds is not likely.", _over(c, o, move, least=least)))
 
 
-def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
+def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool, least: bool) -> Block:
     """The move that follows the change: what it adds, and why it is not first."""
     what = f" ({fleet_of(c, o)})" if brief else f": {what_it_is(c, o)}"
-    told = [f"Once {c.leader.label} answers, move on to {o.label}, prepared meanwhile{what}.", _over(c, o, move)]
+    told = [f"Once {c.leader.label} answers, move on to {o.label}, prepared meanwhile{what}.", _over(c, o, move, least=least)]
     less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
     if less > 0:
         told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")
     return Labelled("NEXT", tuple(told))
 
 
-def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
-    """What moving on to the option adds to what it follows, also in a bad case, how often, and when it pays."""
+def _over(c: Comparison, o: OptionResult, move: SecondMove, *, least: bool) -> str:
+    """What moving on to the option adds to what it follows, also in a bad case, how often, and when it pays.
+
+    Unless `least` also what its set-up is without what it follows.
+    """
     after, bad, odds = option_of(c, move.after), "", ""
     good = after.probability_good_enough
     reached = ", where that reaches the bar" if good is not None and good <= OFTEN else ""
@@ -368,6 +371,6 @@ def _over(c: Comparison, o: OptionResult, move: SecondMove) -> str:
     cash = f"cash {usd(cash_from(after, alone_from(o)))} -> {usd(o.cash_monthly_usd)} a month{sold}"
     alone = o.upfront_usd - o.upfront_no_cash_usd
     taken = f" (alone {usd(alone)}: {after.label} takes hours that are paid anyway)" * (
-        move.upfront_usd - alone >= 1.0 and case_number(c.case, "people.existing_hours_per_month", 0.0) > 0.0)
+        not least and move.upfront_usd - alone >= 1.0 and case_number(c.case, "people.existing_hours_per_month", 0.0) > 0.0)
     return (f"Over {after.label}{reached}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
             f" set-up {usd(move.upfront_usd)}{taken}; {_paid(c, move)}.")

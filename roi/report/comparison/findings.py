@@ -15,7 +15,7 @@ from roi.facts.case import FOLLOWS, ITEMS, Case
 from roi.facts.fact import Fact
 from roi.report.comparison.option_figures import counted, drawn, mean_npv, option_of, quality, rate_assumed
 from roi.report.comparison.option_words import why_later
-from roi.report.comparison.remarks.latency import slo_of, unvalued_latency
+from roi.report.comparison.remarks.latency import looser_slo, slo_of, unvalued_latency
 from roi.report.comparison.remarks.model_ends import to_name, too_late
 from roi.report.comparison.remarks.quality_bar import blind_gate
 from roi.report.comparison.second_look import next_move
@@ -212,7 +212,7 @@ def then(c: Comparison, *, brief: bool = False, free: bool = True) -> list[Block
     if c.verdict.measure_first is not None and c.verdict.measure_first.kind != TIME_API:
         return []
     if e is None:
-        why = ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
+        why = looser_slo(c) or ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
                "Nothing to measure: no option here waits for a test." if not c.experiments and c.case["draws"].value else
                f"Nothing{' else' * bool(named)} is worth measuring: {nothing_pays(c)}." if c.case["draws"].value else
                "Without draws nothing says what a test is worth: --draws 4096.")

@@ -30,7 +30,7 @@ from roi.report.comparison.options_table import cost_tree, find_option, infeasib
 from roi.report.comparison.remarks.alerts import ALWAYS, alerts, remarks
 from roi.report.comparison.remarks.stated import NAMED
 from roi.report.comparison.scope import excluded, included
-from roi.report.comparison.second_look import OFTEN, self_hosting_of
+from roi.report.comparison.second_look import OFTEN, held_back, self_hosting_of
 from roi.report.comparison.thresholds import flips_along, flips_at
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, figure, money_of, number_of, percent, short_usd, told_apart
@@ -56,7 +56,7 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
     Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then LEAST in a
     word each; before the nearest rival does, all remarks but ALWAYS. Where even that is too long, fewer rivals are told that
     would undo the advice; at last none of them, nor the best of those without a row, nor from which volume on the advice is
-    another, and as many remarks as there is room for, but FIRST.
+    another, and as many remarks as there is room for, but FIRST; then what stands elsewhere on the screen is not told again.
     """
     above, told, advised = list[Block](), remarks(c), cache(partial(advice, c))
     told_last = sorted(told, key=lambda remark: (remark[0] in LEAST) - (remark[0] in FIRST))
@@ -75,10 +75,11 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
         text, more = (render([*blocks, *below], form, width=width, colour=colour) for blocks in (above, moving_along(c, above)))
         if form != "table" or text.count("\n") < MOST_LINES:
             return more if more.count("\n") == text.count("\n") else text
-    below = [*table(c, most, terse=True), *_last(c, warnings, most, terse=True)]
     text, must = "", sum(about in FIRST for about, _ in told)
-    fewest = [(-1, n) for n in every if n >= kept] + [(-2, n) for n in every if must <= n <= kept]
+    fewest = [(-1, n) for n in every if n >= kept] + [(-2, n) for n in every if must <= n <= kept] + [(-3, must)]
     for rivals, n in fewest:
+        terse = 2 if rivals == -3 else 1
+        below = [*table(c, most, terse=terse), *_last(c, warnings, most, terse=terse)]
         above = _above(c, _first(told_last, n, NAMED), advised(rivals, brief=True))
         if (text := render([*above, *below], form, width=width, colour=colour)).count("\n") < MOST_LINES:
             break
@@ -145,8 +146,8 @@ def _named(c: Comparison) -> Iterator[str]:
     yield from (id for id in ids if id in works)
 
 
-def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
-    """The best options, and how to read them, unless `terse` how wrong answers were counted too."""
+def table(c: Comparison, most: int, *, terse: int = 0) -> list[Block]:
+    """The best options, and how to read them, unless `terse` how wrong answers were counted too; with 2 in one line."""
     best, counts, v = best_rows(c, most), c.verdict.counts, c.verdict
     npvs = [x for o in best for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]
     largest = max(abs(x) for x in npvs)
@@ -182,6 +183,8 @@ def table(c: Comparison, most: int, *, terse: bool = False) -> list[Block]:
     sold = ", what bought cards fetch at the end taken off" if any(resale(o) for o in best) else ""
     legend = (f"cash: mean month once live{since}{sold}, central values. NPV against staying, {counted(c)}{ends}"
               + (misses if may_miss else ""))
+    if terse > 1 and drawn(c):
+        legend = "cash: mean month once live. NPV against staying; P10: bad case, P90: good."
     if not terse and any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
         legend += " wrong: of the items counted, half an item added each way (roi quality adds none)."
     beside = tuple(_short_label(c, o) for o in c.options if o not in best)
@@ -205,31 +208,32 @@ def _rate(c: Comparison, o: OptionResult) -> str:
     return f"{text}?" if not o.tested or (o.id == "stay" and rate_assumed(c, o)) else text
 
 
-def _lost(c: Comparison, shown: Collection[str]) -> list[str]:
+def _lost(c: Comparison, shown: Collection[str], terse: int) -> list[str]:
     """Why options with a higher mean NPV are not recommended; and where another view of the hours decides otherwise.
 
-    Untested ones whose row is shown say it there.
+    Untested ones whose row is shown say it there. With `terse` of 2 one of a reason is named, and none that is told as NOT YET.
     """
-    v, told = c.verdict, list[str]()
+    v, told, held = c.verdict, list[str](), held_back(c)
     if v.if_all_hours_are_paid is not None:
         other = called(c, v.if_all_hours_are_paid)
         told.append(f"With a price on the hours of people who are paid anyway, {other} would lead.")
     if v.recommended is not None:
         named = [(p, f"{o.label} ({short_usd(npv_of(c, o)[0])}", told_apart(percent, p.chance or 0.0, p.chance_needed))
-                 for p in v.passed_over for o in (option_of(c, p.option),)]
+                 for p in v.passed_over for o in (option_of(c, p.option),)
+                 if terse < 2 or held is None or p.option != held.option]
         untested = [f"{name})" for p, name, _ in named if p.reason == "not tested" and p.option not in shown]
         told_of = [(p.reason, f"{name}, {', needs '.join(odds)})") for p, name, odds in named if p.reason != "not tested"]
-        held = [name for why, name in told_of if why == ADDS_TOO_SELDOM]
+        adding = [name for why, name in told_of if why == ADDS_TOO_SELDOM]
         unlikely = [name for why, name in told_of if why != ADDS_TOO_SELDOM]
         adds = f"adds to {c.leader.label} too seldom"
-        for word, names in (("not tested", untested), ("beats staying too seldom", unlikely), (adds, held)):
+        for word, names in (("not tested", untested), ("beats staying too seldom", unlikely), (adds, adding)):
             if names:
-                told.append(f"Higher {mean_npv(c)} but {word}: {first_of(names, NAMED)}.")
+                told.append(f"Higher {mean_npv(c)} but {word}: {first_of(names, NAMED if terse < 2 else 1)}.")
     return told
 
 
-def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = False) -> list[Block]:
-    """Why the highest mean NPV does not lead, or that it has no row (if `terse`, what is often best), and the rest."""
+def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: int = 0) -> list[Block]:
+    """Why the highest mean NPV does not lead, or, unless `terse`, that it has no row, what is often best, and the rest."""
     v, shown = c.verdict, {o.id for o in best_rows(c, most)}
     hidden = len(c.options) + len(c.infeasible) - len(shown)
     named = shown | {p.option for p in v.passed_over if v.recommended is not None}
@@ -237,12 +241,12 @@ def _last(c: Comparison, warnings: Sequence[str], most: int, *, terse: bool = Fa
     left = [] if terse or best.id in named else [
         f"Highest {mean_npv(c)} of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
     often = max((o for o in c.options if o.id not in shown), key=lambda o: o.probability_best or 0.0, default=c.leader)
-    if terse and (often.probability_best or 0.0) > min(c.leader.probability_best or 0.0, SELDOM):
+    if often.id not in shown and (often.probability_best or 0.0) > min(c.leader.probability_best or 0.0, SELDOM):
         left.append(f"Best in {share(often.probability_best)} of the draws, not shown: {often.label}.")
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(number_of(n, word) for n, word in told if n)
     where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."
-    return [Paragraph(" ".join((*_lost(c, shown), *left, where)))]
+    return [Paragraph(" ".join((*_lost(c, shown, terse), *left, where)))]
 
 
 def _name(c: Comparison) -> str:

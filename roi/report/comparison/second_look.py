@@ -13,6 +13,7 @@ from roi.economics.decision.turning.curves import MOST
 from roi.economics.decision.turning.signposts import SAME_PRICE
 from roi.economics.decision.verdict import ADDS_TOO_SELDOM
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
+from roi.facts.case import IN_USE
 from roi.facts.fact import guessed
 from roi.report.comparison.option_figures import drawn, flat, npv_of, option_of, own_path
 from roi.report.comparison.option_words import why_later
@@ -57,7 +58,8 @@ def nearest_other(c: Comparison) -> str:
     """Where staying leads: what the nearest other option would save or lose, why it is not advised, or why there is none."""
     v, barred = c.verdict, [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
     if v.challenger is None and not barred:
-        return "No other model is named: write candidates.api_models, hosted_models or self_hosted."
+        own = f", {c.case[IN_USE].value} being the one in use" if IN_USE in c.case else ""
+        return f"No other model is named{own}: write candidates.api_models, hosted_models or self_hosted."
     if v.challenger is None:
         return f"No other option can work: {'; '.join(why_out(c, o) for o in barred[:2])}."
     o = option_of(c, v.challenger)

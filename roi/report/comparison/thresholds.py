@@ -139,10 +139,13 @@ def _from(b: BreakEven, rival: str, *, alike: bool = False) -> str:
     return f"beats {rival} from {requests(b.stays)} a day on"
 
 
-def at_rent(c: Comparison, o: OptionResult, told_before: str) -> str:
-    """At which price of GPUs, or with how many hours of on-call, the option would beat the leading one, where it does not."""
+def at_rent(c: Comparison, o: OptionResult, told_before: str, *, brief: bool = False) -> str:
+    """At which price of GPUs, or with how many hours of on-call, the option would beat the leading one, where it does not.
+
+    With `brief` the hours alone, which are assumed where they may come.
+    """
     leader = c.verdict.leader
-    posts = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "price")
+    posts = () if c.thresholds is None or brief else c.thresholds.signposts(o.id, leader, "price")
     rent = next((s for s in posts if s.quantity in PRICES), None)
     hours = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "hours")
     told = [on_side(c, s) for s in (*filter(None, (rent,)), *hours) if is_ahead(s) and may_come(c, s)]

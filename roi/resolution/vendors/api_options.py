@@ -13,7 +13,7 @@ from roi.economics.inputs import Option, path_of
 from roi.economics.price_list import AnnouncedRates
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError
-from roi.facts.case import OWN_SERVERS
+from roi.facts.case import IN_USE, OWN_SERVERS
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
@@ -223,6 +223,13 @@ def _context(price: ApiPrice) -> tuple[int | None, str]:
     return (price.context_tokens, price.source) if shape is None else (shape.context_tokens, shape.source)
 
 
+def _leave_out(sheet: FactSheet, name: str, field: str) -> None:
+    """Say that a candidate is the model in use."""
+    sheet.warnings.append(f"candidates.{field}: {name} is left out: it is the incumbent, which is compared as staying")
+    if IN_USE not in sheet.facts:
+        sheet.state(IN_USE, name, f"scenario candidates.{field}")
+
+
 def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str, incumbent: ApiPrice) -> None:
     """Another model at its list price or your terms: alone, or first in a cascade that hands on to the incumbent.
 
@@ -231,7 +238,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     terms, model = terms_of(s, name), model_part(name)
     price, terms = api_price(s, None, name, f"candidates.{field}", terms)
     if _is_incumbent(s, price, incumbent, model, kind):
-        sheet.warnings.append(f"candidates.{field}: {name} is left out: it is the incumbent, which is compared as staying")
+        _leave_out(sheet, name, field)
         return
     _warn_of_list_price(sheet, s, name, terms, same_vendor=price.provider == incumbent.provider)
     id, label, cascade = f"{kind}:{name}", price.model.rsplit("/", 1)[-1], kind == "cascade"

@@ -1,5 +1,6 @@
 """What was measured of today's API against the SLO: told on the first screen, and no option is ruled out or advised by it."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -10,7 +11,7 @@ from roi.report.comparison.option_words import batch_words
 from roi.report.comparison.remarks.alerts import remarks
 from roi.report.comparison.screen import comparison_text
 from roi.resolution.resolution import resolve
-from roi.scenario.file import load_scenario
+from roi.scenario.file import check_scenario, load_scenario
 
 SLOW = "incumbent.ttft_p95_s=3.1"
 
@@ -226,3 +227,31 @@ def test_a_large_fleet_that_leads_says_that_its_assumed_hours_do_not_grow_with_i
     said = ("! 30 engineer hours a month run up to 85 GPUs as they would one: assumed, and the same for any fleet; of so many"
             " 1.22 fail a month (people.run_hours_per_month)")
     assert (said in flat(c)) is told
+
+
+@pytest.mark.full
+def test_an_slo_that_rules_all_others_out_says_from_where_on_it_would_let_them_in_and_does() -> None:
+    """10 ms and 1 ms. gpt-6-luna was measured at 0.4 s and 6 ms: it comes in there, and not below; no test helps."""
+    def asked(ttft: float, tpot: float, **others: list[str]) -> Comparison:
+        return compare(resolve(check_scenario({
+            "as_of": "2026-12-02", "draws": 256,
+            "workload": {"requests_per_day": 60000, "input_tokens": 3000, "output_tokens": 300, "can_wait_share": 0,
+                         "ttft_p95_s": ttft, "tpot_p95_s": tpot},
+            "incumbent": {"provider": "openai", "model": "gpt-6-sol", "ttft_p95_s": 0.6, "tpot_p95_s": 0.01},
+            "apis": {"openai/gpt-6-luna": {"ttft_p95_s": 0.4, "tpot_p95_s": 0.006}},
+            "quality": {"bar": 0.85, "usd_per_error": 0.01, "scores": {"gpt-6-sol": 0.92, "gpt-6-luna": 0.9}},
+            "candidates": {"api_models": ["openai/gpt-6-luna", "openai/gpt-6-sol"], **others}})).case)
+
+    helps = "THEN No test helps while the SLO rules all others out. A looser one lets them in: "
+    api = "gpt-6-luna from workload.ttft_p95_s 0.4 s and workload.tpot_p95_s 0.006 s on"
+    assert f"{helps}{api}." in flat(asked(0.01, 0.001))
+    own = flat(asked(0.01, 0.001, self_hosted=["qwen3-8b"])).partition(f"{helps}{api}, qwen3-8b self-hosted from ")[2]
+    ttft, tpot = (float(re.findall(rf"workload\.{name}_p95_s ([\d.]+) s", own)[0]) for name in ("ttft", "tpot"))
+    assert any(o.fleet is not None for o in asked(ttft, tpot, self_hosted=["qwen3-8b"]).options)
+    assert {o.id for o in asked(0.4, 0.006).options} == {"stay", "cheaper-api:openai/gpt-6-luna"}
+    assert {o.id for o in asked(0.4, 0.0059).options} == {o.id for o in asked(0.39, 0.006).options} == {"stay"}
+
+
+def test_a_candidate_that_is_the_model_in_use_is_told_as_that() -> None:
+    c = of("candidates={api_models: [openai/gpt-6-sol]}", "workload.shared_prefix_tokens=0", "workload.can_wait_share=0")
+    assert "No other model is named, openai/gpt-6-sol being the one in use: write candidates.api_models, " in flat(c)

@@ -2005,3 +2005,68 @@ def test_scores_that_were_stated_apart_are_first_paired_for_nothing() -> None:
         assert "First, free" not in flat(replace(c, verdict=replace(c.verdict, then=replace(e, paired=False))))
         first = flat(replace(c, verdict=replace(c.verdict, measure_first=e)))
         assert "net of cost and delay (waiting alone brings $700 besides);" in first
+
+
+OWN_CARDS = """
+as_of: 2026-12-02
+draws: 1024
+title: Startup with eight A100 that are paid
+workload:
+  {requests_per_day: 600000, growth_per_year: {value: 0.2, low: 0, high: 0.5}, input_tokens: 1200, output_tokens: 120,
+   ttft_p95_s: 1.5}
+incumbent: {provider: openai, model: gpt-4.1-mini, bill_usd_per_month: 12500}
+quality:
+  bar: 0.85
+  usd_per_error: 0.0172
+  scores: {gpt-4.1-mini: {value: 0.9, items: 600}, gpt-6-luna: {value: 0.89, items: 600},
+           qwen3-8b+lora: {value: 0.9, items: 600}}
+training: {examples: 3000}
+own_hardware: {cards: {A100-80GB-SXM: 8}, resale_usd_per_gpu: 0, usd_per_kwh: 0.12}
+candidates: {api_models: [openai/gpt-6-luna], self_hosted: [qwen3-8b], own_hardware: true}
+people: {existing_hours_per_month: 60}
+"""
+
+
+@pytest.mark.full
+def test_a_held_back_move_that_is_best_in_most_draws_fits_the_screen_and_is_named_with_its_share() -> None:
+    """An API to be timed first, an end with a suggestion, own cards that add too seldom: 44 lines, were all told twice."""
+    c = compare(resolve(check_scenario(parse_yaml(OWN_CARDS, "a"))).case)
+    best = max(c.options, key=lambda o: o.probability_best or 0.0)
+    assert (c.verdict.leader, best.kind) == ("cheaper-api:openai/gpt-6-luna", "own-hardware")
+    text = shown(c)
+    assert len(text.split("\n")) <= 40
+    named = f"Best in {share(best.probability_best)} of the draws, not shown: {best.label}."
+    for told in (text, render(screen_blocks(c, (), 2))):
+        assert named in " ".join(told.split())
+    assert "draws, not shown" not in render(screen_blocks(c, (), len(c.options))), "all have a row"
+
+
+IDLE_H100 = """
+as_of: 2026-12-01
+draws: 512
+title: Content classification, 2M a day, own H100s
+workload:
+  {requests_per_day: {value: 2000000, low: 1700000, high: 2300000}, growth_per_year: {value: 0.15, low: 0, high: 0.3},
+   input_tokens: 700,
+   output_tokens: 5, shared_prefix_tokens: 450, cache_hit_rate: 0.95, can_wait_share: 0.4, peak_to_mean: 2.2, ttft_p95_s: 0.8}
+incumbent: {provider: openai, model: gpt-5.4-nano, uses_cache: true, batch_share: 0, bill_usd_per_month: 9300}
+quality:
+  bar: 0.92
+  usd_per_error: {value: 0.004, low: 0.002, high: 0.01}
+  scores: {gpt-5.4-nano: {value: 0.95, items: 2000}, gpt-6-luna: {value: 0.955, items: 2000},
+           qwen3-4b+lora: {value: 0.953, items: 2000}}
+training: {examples: 8000, labels_from: people}
+own_hardware: {cards: {H100-80GB-SXM: 8}, usd_per_kwh: 0.14}
+candidates: {api_models: [openai/gpt-6-luna], self_hosted: [qwen3-4b], own_hardware: true}
+"""
+
+
+@pytest.mark.full
+def test_hours_of_on_call_that_bring_own_cards_before_the_advice_stand_on_a_full_screen() -> None:
+    """They are assumed, and decide; what the price of a card would have to be is left to --full where lines are few."""
+    c = compare(resolve(check_scenario(parse_yaml(IDLE_H100, "a"))).case)
+    text, own = shown(c), self_hosting_of(c)
+    hours = next(s for s in c.signposts if (s.option, s.rival, s.quantity) == (own.id, c.verdict.leader, "run_hours_per_month"))
+    assert " At central values it beats" in " ".join(text.split()), "told in few words"
+    assert f"Or with its on-call below {hours.threshold:.1f} hours a month (here 35)." in " ".join(text.split())
+    assert len(text.split("\n")) <= 40

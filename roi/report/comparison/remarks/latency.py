@@ -1,10 +1,12 @@
 """Remarks on latency: what misses the SLO as it was measured, and what the latency of what is advised rests on."""
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import HARDLY_LOADED
 from roi.economics.decision.measuring.worth import TIME_API, Experiment
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.turning.api_timing import ANOTHER_API, open_limits, waits
@@ -72,6 +74,23 @@ def missed_slo(c: Comparison, id: str) -> dict[str, float]:
     """The limits that an option's API misses as measured, and what was measured; none where everything can wait."""
     held = case_number(c.case, "workload.can_wait_share", 0.0) < 1.0
     return {path: found for path in SLO if held and (found := _measured(c, id, path)) > case_number(c.case, path, math.inf)}
+
+
+def looser_slo(c: Comparison) -> str:
+    """At which SLO other options come in, where the stated one alone rules out all of them; empty where it does not.
+
+    An API at what was measured of it; one on GPUs at what its nearest plan reaches under hardly any load, a kind of model once.
+    """
+    others = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
+    let_in = dict[str, str]()
+    for o in others:
+        missed = " and ".join(f"{path} {figure(found)} s" for path, found in missed_slo(c, o.id).items())
+        at = missed or re.sub(r" \(asked [^)]*\)", "", o.reason.partition(HARDLY_LOADED)[2].partition("; ")[0])
+        let_in.setdefault(at, o.label)
+    if not others or "" in let_in or any(o.kind not in {"stay", *KEEPS_MODEL} for o in c.options):
+        return ""
+    told = ", ".join(f"{label} from {at} on" for at, label in let_in.items())
+    return f"No test helps while the SLO rules all others out. A looser one lets them in: {told}."
 
 
 def _measured(c: Comparison, id: str, path: str) -> float:

@@ -14,6 +14,8 @@ from roi.estimate.serving.step_fit import fit_profile
 from roi.estimate.serving.windows import point_rows
 from roi.store.imports.benchmarks import read_benchmark
 from roi.store.imports.points import Stated
+from roi.store.tables.csv_table import read_csv
+from roi.store.tables.serving_table import serving_table
 
 DATA = Path(__file__).parents[1] / "data" / "serve_imports"
 TRUTH = Truth()
@@ -261,6 +263,30 @@ def test_sglang_s_results_are_those_of_vllm_without_start_times(tmp_path):
     summary = {k: v for k, v in run.items() if k != "itls"}
     with pytest.raises(InputError, match="with --output-details"):
         read_benchmark(written(tmp_path, "summary.jsonl", summary), Stated(model="llama-3.1-8b"))
+
+
+def test_a_summary_of_a_closed_loop_is_told_as_a_row_that_calibrate_takes(tmp_path):
+    """Figures of a file of `vllm bench sweep` 0.25.1 (8 requests of 32 and 16 tokens, 2 in flight), and of one that failed."""
+    run = {"backend": "openai", "model_id": "llama-3.1-8b", "request_rate": "inf", "burstiness": 1.0, "max_concurrency": 2,
+           "completed": 8, "failed": 0, "total_input_tokens": 256, "total_output_tokens": 128,
+           "request_throughput": 12.460566958863927, "output_throughput": 199.36907134182283,
+           "mean_ttft_ms": 39.30731637592544, "mean_tpot_ms": 8.012444900062594}
+    with pytest.raises(InputError, match=r"run 1: holds only the summary .*--save-detailed; or roi calibrate --add") as caught:
+        read_benchmark(written(tmp_path, "sweep_summary.json", [run, run]))
+    row = str(caught.value).rpartition(": ")[2].replace(" | ", "\n")
+    for word, mine in ((",GPU,", ",L40S,"), (",FORMAT,", ",bf16,"), (",GPUS,", ",1,")):
+        row = row.replace(word, mine)
+    (path := tmp_path / "t.csv").write_text(row + "\n", encoding="utf-8")
+    (served,) = serving_table(read_csv(path)).runs
+    load = served.load
+    assert (load.kind, load.concurrency, load.input_tokens, load.output_tokens) == ("closed", 2, 32, 16)
+    assert served.output_tokens_per_s == pytest.approx(199.369)
+    failed = {**run, "completed": 0, "request_throughput": 0.0, "output_throughput": 0.0}
+    with pytest.raises(InputError, match=r"failed.json: none of its requests succeeded$"):
+        read_benchmark(written(tmp_path, "failed.json", failed))
+    opened = {**run, "request_rate": 5.0}
+    with pytest.raises(InputError, match=r"--save-detailed$"):
+        read_benchmark(written(tmp_path, "open.json", opened))
 
 
 @pytest.mark.parametrize(

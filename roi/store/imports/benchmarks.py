@@ -66,6 +66,8 @@ def _imported(path: Path) -> Imported:
         path = inside[0]
     where = f"--import: {path.name}"
     documents = _documents(path, where)
+    if len(documents) == 1 and isinstance(documents[0], list) and documents[0]:
+        [documents] = documents  # the runs of vllm bench sweep
     first = documents[0] if isinstance(documents[0], dict) else {}
     with fields.told(where):
         if first.keys() >= {"request_throughput", "total_input_tokens"}:
@@ -77,7 +79,10 @@ def _imported(path: Path) -> Imported:
             return read_aiperf(documents, _documents(beside, where)[0] if beside.is_file() else None, where)
     if first.keys() >= {"input_config", "request_latency"}:
         raise InputError(f"{where}: holds only the summary: give {AIPERF_RECORDS} beside it (aiperf --export-level records)")
-    raise InputError(f"{where}: is of no tool known here; {TOOLS}")
+    if isinstance(first.get("metrics"), dict):
+        raise InputError(f"{where}: its records have no metadata.request_start_ns, of an aiperf before it had one: a newer has")
+    raise InputError(f"{where}: is of no tool known here; {TOOLS}; what others measure (llama-bench, genai-perf,"
+                     " trtllm-bench) goes into a table for roi calibrate --add (docs/tables.md)")
 
 
 def _documents(path: Path, where: str) -> list[Json]:

@@ -47,10 +47,12 @@ def read_vllm(documents: list[Json], where: str) -> Imported:
 
 def _point(document: Json, notes: list[str]) -> ServePoint:
     lacks = [key for key in DETAILS if fields.dig(document, key) is None]
+    if lacks and fields.optional(document, "completed") == 0.0:
+        raise ValueError("none of its requests succeeded")
     if lacks:
         again = ("sglang.bench_serving with --output-details" if OF_SGLANG in document
                  else "vllm bench serve with --save-detailed")
-        raise ValueError(f"holds only the summary (no {lacks[0]}): run {again}")
+        raise ValueError(f"holds only the summary (no {lacks[0]}): run {again}{_as_row(document)}")
     inputs, outputs = ([fields.whole(n, key) for n in fields.numbers(document, key)] for key in DETAILS[:2])
     ttfts = fields.numbers(document, "ttfts")
     gaps, errors = fields.listed(document, "itls"), fields.listed(document, "errors") or [""] * len(inputs)
@@ -80,6 +82,24 @@ def _point(document: Json, notes: list[str]) -> ServePoint:
             raise ValueError(wrong)
     notes.append("tokens by the server's usage, where the tool took it (of prompts: newer versions), else its tokenizer")
     return made_point(requests, load)
+
+
+def _as_row(document: Json) -> str:
+    """The words that hand the summary of a closed loop on to `roi calibrate --add`, its row written out; of others none."""
+    done, loop = fields.optional(document, "completed"), fields.optional(document, "max_concurrency")
+    tokens = [fields.optional(document, name) for name in ("total_input_tokens", "total_output_tokens")]
+    if not done or not loop or None in tokens or str(fields.dig(document, "request_rate")) != "inf":
+        return ""
+    isl, osl = ((total or 0.0) / done for total in tokens)
+    figures = {
+        "model": fields.named(document, ("model_id",), ("server_info", "model_path")) or "MODEL", "gpu": "GPU",
+        "engine": "sglang" if OF_SGLANG in document else "vllm", "weight_dtype": "FORMAT", "tp": "GPUS", "load": "closed",
+        "isl": isl, "osl": osl, "concurrency": loop,
+        "prompts": done, "output_tok_per_s": fields.optional(document, "output_throughput"),
+        "ttft_ms": fields.optional(document, "mean_ttft_ms"), "tpot_ms": fields.optional(document, "mean_tpot_ms")}
+    known = {name: f"{it:.6g}" if isinstance(it, float) else it for name, it in figures.items() if it is not None}
+    return ("; or roi calibrate --add TABLE.csv takes it as a row, with your GPU, FORMAT of weights and GPUS filled in:"
+            f" {','.join(known)} | {','.join(known.values())}")
 
 
 def _request(start: float, prompt: int, output: int, stamps: list[float], error: Json,

@@ -75,6 +75,8 @@ def main(environment: Mapping[str, str]) -> int:
     except StopError as stop:
         print(f"roi: {stop}", file=sys.stderr)
         return stop.code
+    if held != DONE:
+        print("roi: a rule does not hold any more: the comment and the job's summary say which", file=sys.stderr)
     return held
 
 

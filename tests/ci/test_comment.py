@@ -157,10 +157,13 @@ def test_nothing_is_posted_where_nothing_changed_and_one_comment_is_kept_up_to_d
 
 
 @pytest.mark.usefixtures("here")
-def test_a_broken_policy_fails_the_job_and_says_by_how_much(checkout: Path, api: tuple[Api, str]) -> None:
+def test_a_broken_policy_fails_the_job_and_says_by_how_much(
+    checkout: Path, api: tuple[Api, str], capsys: pytest.CaptureFixture[str],
+) -> None:
     played, url = api
     change(checkout, "at_most: 300", "at_most: 5", "policy.yaml")
     assert script.main(github(checkout, url)) == 3
+    assert "a rule does not hold any more" in capsys.readouterr().err
     assert "1 of 5 rules does not hold: cash a month: asked at most \\$5, found" in played.comments[0]["body"]
 
 

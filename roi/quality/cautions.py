@@ -65,6 +65,9 @@ def cautions(
     for sentence in found.notes.tried:
         yield Caution(f"{sentence} tried on the same items: the best of several looks better than it is; keep some items aside"
                       " for it")
+    for system, count in found.notes.load_alone.items():
+        yield Caution(f"{_count(count, 'test')} failed by assertions on latency, cost or perplexity alone, which count nowhere"
+                      " here: its answers are judged by the others", found.called.get(system, system), kept=False)
     items, fewest = min((each.items, each.system) for each in measured.scores)
     if items < ENOUGH:
         of = f" of {fewest}" if any(each.items > items for each in measured.scores) else ""

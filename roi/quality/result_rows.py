@@ -123,6 +123,8 @@ class Notes:
     """(file, what it is, rows that count)."""
     cut_short: list[str] = field(default_factory=list)
     """Sentences on runs that ended before their end."""
+    load_alone: dict[str, int] = field(default_factory=dict)
+    """Answers of a system, as the files call it, that failed by how long they took or what they cost alone."""
     words: dict[str, int] = field(default_factory=dict)
     """Words in the place of a score that say neither right nor wrong, with their rows."""
 

@@ -65,10 +65,14 @@ def cautions(
     for sentence in found.notes.tried:
         yield Caution(f"{sentence} tried on the same items: the best of several looks better than it is; keep some items aside"
                       " for it")
-    items = min(each.items for each in measured.scores)
+    for system, count in found.notes.load_alone.items():
+        yield Caution(f"{_count(count, 'test')} failed by assertions on latency, cost or perplexity alone, which count nowhere"
+                      " here: its answers are judged by the others", found.called.get(system, system), kept=False)
+    items, fewest = min((each.items, each.system) for each in measured.scores)
     if items < ENOUGH:
-        yield Caution(f"{_count(items, 'item')}, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a"
-                      " score", kept=False)
+        of = f" of {fewest}" if any(each.items > items for each in measured.scores) else ""
+        yield Caution(f"{_count(items, 'item')}{of}, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of"
+                      " a score", kept=False)
     yield from _without_score(found, measured, wrong=unscored_wrong)
     yield from _gaps(measured)
 
@@ -77,6 +81,9 @@ def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> 
     """What calls that failed, and answers that nobody judged, would make of a score; each weighs as the mean item does."""
     unscored = dict(zip(found.systems, found.unscored, strict=True))
     words = ", words" if found.notes.words else ""
+    for system, count in found.scoreless.items():
+        yield Caution(f"none of its {_count(count, 'item')} has a score (failed calls or judges, empty ones{words}), so that it"
+                      " is in no figure here; counted as wrong, 0.0% (--unscored wrong)", system)
     for each in measured.scores:
         count, judged = unscored.get(each.system, 0), each.items
         if count and wrong:

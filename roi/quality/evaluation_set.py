@@ -56,13 +56,23 @@ class EvaluationSet:
     """Items that a system was asked and has no score for, none of its runs: left out, or wrong where `Asked` says so."""
     unjudged: int
     """Items that were asked, but are none of `items`: no system has a score for them."""
+    scoreless: dict[str, int]
+    """Systems that are none of `systems`, since no answer of theirs has a score, with the items that they were asked."""
+    called: dict[str, str]
+    """What each name of a system in the files is called here."""
     notes: Notes
 
     def place(self, system: str, option: str) -> int:
         """The index of a system; InputError with the nearest where it is not there."""
+        if system in self.scoreless:
+            count, words = self.scoreless[system], self.notes.told_words()
+            raise InputError(f"{option}: {system[:80]!r} has {count:,} item{'s' * (count > 1)} in the files and a score on none"
+                             f"; {words or '--unscored wrong counts them as wrong'}")
         if system not in self.systems:
             near = nearest(system, self.systems) or list(self.systems[:5])
-            raise InputError(f"{option}: no system {system[:80]!r} in the files; nearest: {', '.join(near)}")
+            now = self.called.get(system, system)
+            told = f"nearest: {', '.join(near)}" if now == system else f"--system calls it {now}"
+            raise InputError(f"{option}: no system {system[:80]!r} in the files; {told}")
         return self.systems.index(system)
 
 
@@ -225,6 +235,8 @@ class _Rows:
         clusters = self._item_clusters(item, cluster, names)
         return EvaluationSet(systems=by, items=names, marks=marks, weights=heavy, clusters=clusters, escalated=flags,
                              runs=int(counts.max()), clustered=bool(self.clusters), notes=notes,
+                             scoreless={name: len(asked) for name, asked in self.unscored.items() if name not in by},
+                             called=self.called,
                              unjudged=len(set().union(*self.unscored.values()) - self.items.keys()),
                              unscored=tuple(self._unscored(name, mark) for name, mark in zip(by, marks, strict=True)))
 

@@ -24,6 +24,11 @@ NO_SCORE: Final = "no score: empty, or a text that says neither right nor wrong"
 FAILED: Final = "the call failed: an error, no answer"
 WORD: Final = re.compile(r"[^\W\d_](?:[^\W\d_]| |-|/){0,23}")
 """What may be shown of a column of scores: a word or two, no answer that stands in the wrong column."""
+SILENT: Final = re.compile(r"(no|without|missing|empty)[ -]?(response|answer|output|reply|result)s?|not given|none|null|nil|na"
+                           r"|n/a|empty|missing|error(ed)?|crash(ed)?|timed?[ -]?out|skipped|cancell?ed|refus(ed|al)")
+"""Words, in lower case, of a call that brought no answer: nothing that is there to be used."""
+HALVES: Final = re.compile(r".*(part|half|halb|mixed|some|teil|medio)")
+"""Words, in lower case, of an answer that is neither right nor wrong."""
 MOST_WORDS: Final = 6
 LETTERS: Final = frozenset("abdef")
 """Grades by letter, whose c would be Inspect's word for right."""
@@ -118,6 +123,8 @@ class Notes:
     """(file, what it is, rows that count)."""
     cut_short: list[str] = field(default_factory=list)
     """Sentences on runs that ended before their end."""
+    load_alone: dict[str, int] = field(default_factory=dict)
+    """Answers of a system, as the files call it, that failed by how long they took or what they cost alone."""
     words: dict[str, int] = field(default_factory=dict)
     """Words in the place of a score that say neither right nor wrong, with their rows."""
 
@@ -132,7 +139,7 @@ class Notes:
         if not often or len(self.words) > MOST_WORDS:
             return ""
         told = ", ".join(f"{rows:,} x {word!r}" for word, rows in often.items())
-        return f"{told}; say what each counts, once for each: --word {quote(f'{next(iter(often))}=0.5')}"
+        return f"{told}; say what each counts, once for each: {_counting(next(iter(often)))}"
 
     def drop(self, reason: str, where: str, rows: int = 1) -> None:
         """Count rows that are left out."""
@@ -168,6 +175,18 @@ class Format:
     """True where a file is of this format, from what stands beside the rows and the first row."""
     rows: Callable[[Source, Asked, Notes], Iterator[tuple[str, Row]]]
     """Each row with its place."""
+
+
+def _counting(word: str) -> str:
+    """How a word is told to count: silence as wrong, half an answer as half; what nobody can tell is left to who knows it."""
+    plain = word.lower()
+    if plain in LETTERS:
+        return f"--word {word}=4 --scale 0..4, as a school's A may"
+    if SILENT.fullmatch(plain):
+        return f"--word {quote(f'{word}=0')}, or --unscored wrong for all that have no score"
+    if HALVES.match(plain):
+        return f"--word {quote(f'{word}=0.5')}"
+    return f"--word {quote(f'{word}=1')} where it is right, {quote(f'{word}=0')} where it is wrong"
 
 
 def read_scale(text: str) -> tuple[float, float]:

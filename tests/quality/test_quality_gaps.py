@@ -37,11 +37,48 @@ def test_words_that_are_no_score_are_told_and_count_what_is_said(tmp_path: Path)
         "roi: --word: unknown word of a score in the files: 'partialy correct'; nearest: partially correct")
 
 
+@pytest.mark.parametrize(("word", "told"), [
+    ("no-response", "--word no-response=0, or --unscored wrong for all that have no score"),
+    ("Timeout", "--word Timeout=0, or --unscored wrong for all that have no score"),
+    ("ja", "--word ja=1 where it is right, ja=0 where it is wrong"),
+    ("half right", "--word 'half right=0.5'"),
+])
+def test_what_a_word_counts_is_suggested_as_it_can_be_told(word: str, told: str, tmp_path: Path) -> None:
+    """Silence is wrong, and neither it nor a yes of another language is half right."""
+    warnings = quality(worded(tmp_path, "correct", "incorrect", word), *TODAY).data["warnings"]
+    assert warnings[0] == (f"words that say neither right nor wrong are left out: 20 x {word!r}; say what each counts, once for"
+                           f" each: {told}")
+
+
+def test_a_system_without_any_score_is_told(tmp_path: Path) -> None:
+    """As one with 12 of 13 missing is: `mute` never answered, and counted as wrong it has 0 of 20."""
+    rows = [{"id": k, "system": name, "score": mark} for name, mark in (("today", 1), ("other", 1), ("mute", "no-response"))
+            for k in range(20)]
+    path = write_rows(tmp_path / "r.jsonl", [*rows, {"id": 20, "system": "today", "score": 1}])
+    found = quality(path, *TODAY)
+    assert found.scores == {"today": (21, 1.0), "other": (20, 1.0)}
+    assert ("mute: none of its 20 items has a score (failed calls or judges, empty ones, words), so that it is in no figure"
+            " here; counted as wrong, 0.0% (--unscored wrong)") in found.data["warnings"]
+    assert quality(path, "--incumbent", "mute").error == (
+        "roi: --incumbent: 'mute' has 20 items in the files and a score on none; 20 x 'no-response'; say what each counts, once"
+        " for each: --word no-response=0, or --unscored wrong for all that have no score")
+    assert quality(path, *TODAY, "--unscored", "wrong").scores["mute"] == (20, 0.0)
+
+
+def test_the_system_with_the_fewest_items_and_a_renamed_one_are_named(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "r.jsonl", [*pair_rows(5, 0, 0, 0), {"id": "x", "system": "today", "score": 1}])
+    assert "5 items of other, fewer than 200: luck decides much; one is 20.0 points of a score" in (
+        quality(path, *TODAY).data["warnings"])
+    assert quality(path, *TODAY, "--system", "today=now").error == (
+        "roi: --incumbent: no system 'today' in the files; --system calls it now")
+
+
 def test_grades_by_letter_are_asked_for_and_c_is_no_right_answer_among_them(tmp_path: Path) -> None:
     """Inspect's C is correct, and a school's C is not: A 4, B 3, C 2 of 0 to 4 are a mean of 0.75."""
     path = worded(tmp_path, "A", "B", "C")
     assert quality(path, *TODAY).error == (
-        "roi: FILES: grades by letter: 20 x 'A', 20 x 'B'; say what each counts, once for each: --word A=0.5")
+        "roi: FILES: grades by letter: 20 x 'A', 20 x 'B'; say what each counts, once for each: --word A=4"
+        " --scale 0..4, as a school's A may")
     told = ("--word", "A=4", "--word", "B=3", "--scale", "0..4")
     assert quality(path, *TODAY, *told).scores["other"] == (20, 0.875)
     assert quality(path, *TODAY, *told, "--word", "C=2").scores["other"] == (30, 0.75)

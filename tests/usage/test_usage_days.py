@@ -206,6 +206,18 @@ def test_where_calls_are_rare_no_minute_tells_of_a_peak():
     assert shape.peak_to_mean == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("complete", [(), (MONDAY - 1, MONDAY - 2)])
+@pytest.mark.parametrize("minutes", [1, 3, 120, 300])
+def test_no_part_of_a_day_tells_the_peak_over_a_mean_day(minutes, complete):
+    """Ten calls a minute of 10:00 to 12:00 and none at any other hour are a peak of 12; the same all day long are one of 1.
+
+    Nor do days that are whole where none of the calls is on them.
+    """
+    shape = load_shape(MONDAY * 1440 + 600 + np.arange(minutes), np.full(minutes, 10), complete)
+    assert shape is not None
+    assert (shape.minute_peak_to_mean, shape.peak_to_mean, shape.of_no_day) == (1.0, None, True)
+
+
 def test_where_even_hours_have_less_than_a_call_no_peak_is_told():
     """150 calls in 59 days are 0.11 an hour: three of them in one hour would be a peak of 28, of chance alone."""
     minutes = MONDAY * 1440 + np.arange(148) * 570

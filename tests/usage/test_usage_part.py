@@ -207,6 +207,19 @@ def test_what_the_log_does_not_tell_is_a_comment_in_the_part(part):
     assert "growth_per_year" not in yaml.safe_load(text)["workload"]
 
 
+def test_two_hours_leave_the_peak_of_the_scenario(tmp_path):
+    """1,200 calls of 10:00 to 11:59 were a peak of exactly 1, in the place of the default 3 (2 to 5)."""
+    log, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    rows = [f"2026-10-05T{10 + k // 600}:{k % 600 // 10:02d}:{k % 10 * 6:02d}Z,gpt-6-sol,openai,900,80,0.1"
+            for k in range(1200)]
+    log.write_text("\n".join([LOG.splitlines()[0], *rows]), encoding="utf-8")
+    assert run("usage", log, "--output", out, "--tasks", "0").exit_code == 0
+    text = out.read_text(encoding="utf-8")
+    assert "peak_to_mean" not in yaml.safe_load(text)["workload"]
+    told = "# not told: peak_to_mean: no call is of a day that is covered whole, and a peak is one over the mean of days"
+    assert told in text
+
+
 @pytest.mark.full
 def test_a_scenario_with_the_part_over_it_has_its_workload(part):
     scenario = load_scenario(None, part=part)

@@ -10,6 +10,11 @@ one that does not hold. From 2026 on its metadata says `graderError` (src/matche
 in words of promptfoo's own (src/matchers/rubric.ts), and `not-` turned it into one that holds. Components are flat: behind a
 set of assertions stand copies of those in it. What crashed in a function of the user's is no judge: it fails where the answer
 is no JSON too.
+
+Assertions on time, cost or how likely the model took its own words to be say nothing of whether the answer is right. A test
+counts as it would end without them, by promptfoo's own rule (src/assertions/assertionsResult.ts): all others hold, or their
+weighted mean reaches the threshold; where that rule with them does not end as the file says (a scoring function, a guardrail),
+the test stands as it is. test/__fixtures__/sample-export.json there has four right answers that all fail for their latency.
 """
 
 import json
@@ -34,14 +39,26 @@ TOLD: Final = re.compile(r"Could not extract JSON from [\w :.-]+ response|[\w :.
 JUDGES: Final = ("llm-rubric", "model-graded-", "factuality", "g-eval", "search-rubric", "agent-rubric", "answer-relevance",
                  "context-", "conversation-relevance", "trajectory:", "promptfoo:redteam:")  # fmt: skip
 """Beginnings of the types of assertions that ask a model; what a failed judge leaves may name no type."""
+LOAD: Final = frozenset({"latency", "cost", "perplexity", "perplexity-score", "trace-span-duration"})
+"""Types of assertions, also behind `not-`, that no quality of the answer meets or misses."""
+NO_QUALITY: Final = "no assertion on the answer: latency, cost or perplexity alone"
+ADDED_UP: Final = re.compile(r"Aggregate score -?[\d.]+ \S+ (-?[\d.]+) threshold")
+"""Reason of a test or a set that has a threshold."""
+NEARLY: Final = 1e-6
+"""Parts of a score by which one that is computed again may differ from the one in the file."""
 DEEPEST: Final = 8
 """Sets of assertions inside each other that are looked into; promptfoo has one."""
 
 
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
     prompts: dict[str, list[object]] = {}
-    for place, result in source.documents:
-        failed = result.get("failureReason") == ERROR
+    for place, found in source.documents:
+        failed = found.get("failureReason") == ERROR
+        whole = failed or (asked.metric or "success") not in {"success", "score"} - block(found.get("namedScores")).keys()
+        result = found if whole else _without_load(found)
+        if result is None:
+            notes.drop(NO_QUALITY, place)
+            continue
         mark = None if failed else _mark(result, asked, notes, place)
         lost = mark is not None and _unjudged(result, asked.metric or "success", mark)
         provider = result.get("provider")
@@ -53,10 +70,60 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if (k := seen.index(prompt) + 1) > 1:
             notes.tried[f"several prompts of {str(name)[:80]}"] = None
             name = f"{name} (prompt {k})"
+        if result.get("success") and not found.get("success") and not lost:
+            notes.load_alone[str(name)] = notes.load_alone.get(str(name), 0) + 1
         yield place, Row(_item(result), name, None if lost else mark, _cluster(result), run=result.get("testIdx"),
                          lacks=FAILED if failed else UNJUDGED if lost else NO_SCORE)
     if isinstance(date := source.head.get("results.timestamp"), str):
         notes.dates.append(date[:10])
+
+
+def _without_load(result: Document) -> Document | None:
+    """The test as it would end without assertions of LOAD; itself where it has none, None where it has no others."""
+    grading, threshold = block(result.get("gradingResult")), block(result.get("testCase")).get("threshold")
+    kept = _of_quality({**grading, "pass": result.get("success"), "score": result.get("score")}, threshold)
+    return kept and result | {"gradingResult": kept, "success": kept["pass"], "score": kept["score"]}
+
+
+def _of_quality(graded: Document, threshold: object = None, deep: int = DEEPEST) -> Document | None:
+    """A test or a set without assertions of LOAD; None where it has no others, as it stands where its end is another."""
+    found = graded.get("componentResults")
+    if not isinstance(found, list) or not any(map(_is_load, map(block, found))):
+        return graded
+    told = ADDED_UP.match(str(graded.get("reason")))
+    least = float(told[1]) if told else threshold if isinstance(threshold, (int, float)) else None
+    parts = list(_components(graded))
+    if not _same_end(graded, *_end(parts, least)):
+        return graded
+    left = [each if not deep else _of_quality(each, deep=deep - 1) for each in parts if not _is_load(each)]
+    kept = [each for each in left if each is not None]
+    if not any(map(_counts, kept)):
+        return None
+    holds, score = _end(kept, least)
+    copied = [part for each in kept for part in (each, *(each.get("componentResults") or ()))]
+    return {**graded, "componentResults": copied, "pass": holds, "score": score}
+
+
+def _end(parts: Sequence[Document], least: float | None) -> tuple[bool, float]:
+    """Whether assertions and sets hold together, each or on average `least`, and their mean score."""
+    counted = [each for each in parts if not block(each.get("assertion")).get("metricOnly")]
+    weights = [_number(block(each.get("assertion")).get("weight", block(block(each.get("metadata")).get("assertionSet")).get(
+        "weight", 1))) for each in counted]
+    total = sum(weights)
+    score = sum(w * _number(each.get("score")) for w, each in zip(weights, counted, strict=True)) / total if total else 0.0
+    return all(each.get("pass") for each in counted) if least is None else score >= least, score
+
+
+def _same_end(graded: Document, holds: bool, score: float) -> bool:
+    return (graded.get("pass") is True) == holds and abs(_number(graded.get("score")) - score) < NEARLY
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _is_load(component: Document) -> bool:
+    return str(block(component.get("assertion")).get("type", "")).removeprefix("not-") in LOAD
 
 
 def _mark(result: Document, asked: Asked, notes: Notes, place: str) -> float | None:

@@ -340,7 +340,8 @@ def _load(shape: Shape) -> Iterable[tuple[str, str, str]]:
     """The peak, the day that makes it, and the hour of a mean day that is the busiest."""
     hour = "" if shape.hour_peak_to_mean is None else f", busiest hour {times(shape.hour_peak_to_mean)}"
     when = datetime.fromtimestamp(shape.busiest_minute * 60, UTC)
-    used = ": used is neither, since so few are chance" if shape.peak_to_mean is None else (
+    few = "they are of no whole day" if shape.of_no_day else "so few are chance"
+    used = f": used is neither, since {few}" if shape.peak_to_mean is None else (
         f"; used is {times(shape.peak_to_mean)}: chance alone makes a busiest minute of up to {times(shape.chance_to_mean)}")
     if shape.minute_peak_to_mean is not None:
         yield ("peak over mean", f"busiest minute {times(shape.minute_peak_to_mean)} ({when:%Y-%m-%d %H:%M} UTC){hour}",

@@ -170,7 +170,7 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
     if share:
         yield "can_wait_share", round(share, 6)
     if w.shape is not None:
-        yield from _load(w.shape, days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last")
+        yield from _load(w.shape, days)
 
 
 def _without(days: Days) -> str:

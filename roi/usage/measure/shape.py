@@ -79,11 +79,17 @@ class Shape:
     chance_to_mean: float
     """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
     peak_to_mean: float | None
-    """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell."""
+    """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell, or none of
+    them is of a whole day: what a mean day has, whose peak it is over, is not known then."""
     exact: Exactness = EXACT
     """How exact the times of the calls are."""
     one_day: "OneDay | None" = None
     """The day that makes the peak, where one does."""
+
+    @property
+    def of_no_day(self) -> bool:
+        """True where no call is of a whole day, whatever its time says."""
+        return self.hourly_weights is None and not self.exact.told
 
 
 def times(peak_to_mean: float) -> str:
@@ -181,7 +187,7 @@ def _shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape:
         minute_peak_to_mean=float(calls.max()) / mean, busiest_minute=int(minutes[calls.argmax()]),
         hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
         minutes=count, calls=int(calls.sum()), calls_per_minute=mean, chance_to_mean=chance / mean,
-        peak_to_mean=peak / mean if by_minute or (counted and mean * 60.0 >= LEAST_CALLS) else None)
+        peak_to_mean=peak / mean if whole and (by_minute or (counted and mean * 60.0 >= LEAST_CALLS)) else None)
 
 
 def _by_hour(counts: Array) -> Array:

@@ -316,6 +316,8 @@ def _missing_load(shape: Shape) -> Iterator[tuple[str, str]]:
     if shape.peak_to_mean is None:
         usual = "usual peak" if shape.hourly_weights is None else "mean day's busiest hour, with a usual peak within it,"
         few = f"{shape.calls:,} calls, {shape.calls_per_minute * 60.0:.2g} in a mean hour: a busiest one is chance"
-        yield "peak_to_mean", f"{shape.exact.told or few}; where the scenario states none, the {usual} stands in"
+        part = "no call is of a day that is covered whole, and a peak is one over the mean of days"
+        why = shape.exact.told or (part if shape.of_no_day else few)
+        yield "peak_to_mean", f"{why}; where the scenario states none, the {usual} stands in"
     if shape.hourly_weights is None:
         yield "hourly_weights", shape.exact.told if shape.exact.minutes >= MINUTES_OF_DAY else "no day is covered whole"

@@ -208,7 +208,7 @@ def then(c: Comparison, *, brief: bool = False, free: bool = True) -> list[Block
 
     The timing of an API, which takes a day, leaves that as it is.
     """
-    e, named = c.verdict.then, [told] if free and (told := to_name(c)) else []
+    e, named = c.verdict.then, [first] if free and (first := to_name(c)) else []
     if c.verdict.measure_first is not None and c.verdict.measure_first.kind != TIME_API:
         return []
     if e is None:

@@ -56,10 +56,13 @@ def break_even(comparison: Comparison) -> Spec:
          "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash}},
         {"data": {"values": crossed}, "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
          "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
-        {"data": {"values": told_at}, "mark": {"type": "point", "shape": "diamond", "filled": True, "size": 160, "opacity": 1},
-         "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
-        {"data": {"values": told_at}, "mark": {"type": "text", "dy": 20, "aria": False},
-         "encoding": {"x": x, "y": y, "text": {"field": "label"}}},
+        *([
+            {"data": {"values": told_at},
+             "mark": {"type": "point", "shape": "diamond", "filled": True, "size": 160, "opacity": 1},
+             "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
+            {"data": {"values": told_at}, "mark": {"type": "text", "dy": 20, "aria": False},
+             "encoding": {"x": x, "y": y, "text": {"field": "label"}}},
+        ] if told_at else ()),
     ]
     return spec("Cost of a request by volume: where each option breaks even", _said(c, at, today), height=360, layer=layer,
                 data={"values": rows})

@@ -112,7 +112,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
         waits = f" (waiting alone brings {short_usd(e.delay_saves_usd)} besides)" if e.delay_saves_usd >= 1.0 else ""
         ahead = (f"Worth {short_usd(e.first_net_usd)} on average net of cost and delay{waits}; {moved} after the change."
                  f"{wins_at(c, e)}{pair_first(c, e)}")
-        named = [free] if rivals > -2 and (free := to_name(c)) else []
+        named = [first] if rivals > -2 and (first := to_name(c)) else []
         told = (f"{to_measure(c, e)}. {timing_first(c, e)}",) if e.kind == TIME_API else (*named, f"{to_measure(c, e)}.", ahead)
         blocks = [Labelled("MEASURE FIRST", told, "good"), _change(c, "ELSE", rivals)]
     else:

@@ -1,5 +1,6 @@
 """What a scenario says of options and models by name: hours, months, costs of one's own; and names that nothing answers to."""
 
+import re
 import shlex
 from functools import partial
 from typing import Final
@@ -10,11 +11,20 @@ from roi.catalog.prices.api_prices import find_api_price, model_names, provider_
 from roi.catalog.prices.gpu_offers import spot_in_vain
 from roi.economics.inputs import Option, path_of
 from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
-from roi.errors import InputError, ScenarioError, UnknownName, nearest
+from roi.errors import InputError, ScenarioError, UnknownName, first_of, nearest
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.quantity import value_of
-from roi.scenario.scenario import OptionTerms, Scenario, known_systems, model_part, strange_names
-from roi.scenario.sections.scores import Score
+from roi.scenario.scenario import (
+    OptionTerms,
+    Scenario,
+    cascade,
+    escalating_systems,
+    known_systems,
+    lever_systems,
+    model_part,
+    strange_names,
+)
+from roi.scenario.sections.scores import Caution
 from roi.scenario.yaml import MEASURED
 
 KINDS = ((KEEPS_MODEL - {"stay"}) | LEVERS | SELF_HOSTED
@@ -25,6 +35,8 @@ UNUSED = "unused"
 """Path of the names under quality, tokens and apis that no incumbent or candidate has."""
 IN_VAIN = "quality.in_vain"
 """Path of what is told of rates and shares of a gate that no option has."""
+MOST_UNUSED: Final = 8
+"""Names of which something is said in vain that a warning spells out."""
 ALIKE = 0.8
 """Likeness (difflib) from which a name that nobody lists is a typing error of one that the scenario names."""
 
@@ -137,7 +149,11 @@ def check_served(s: Scenario) -> None:
 
 
 def check_names(sheet: FactSheet, s: Scenario) -> None:
-    """Warn of what is said of models that the scenario no longer names; UnknownName where a name is a typing error."""
+    """Warn of what is said of models that the scenario does not name; UnknownName where a name is a typing error.
+
+    An evaluation may be of more systems than the scenario weighs. Such a name is refused only where it may be meant for one of
+    the scenario's that the evaluation has no score of: by its likeness, or as that of today's model.
+    """
     unused, systems = [], known_systems(s)
     for field, name, allowed, kind in strange_names(s):
         if field == "apis":
@@ -153,14 +169,43 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
         if field == "quality.scores" and any(same_weights(name, system) for system in systems):
             continue
         models = [part.partition("+")[0] for part in name.split(" > ")]
-        strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
+        strange = _may_be_meant(s, name, allowed) if _is_measured(s, field, name) else (
+            nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models))
         if (strange and not all(map(_is_listed, models))) or _is_no_variant(s, name):
             raise UnknownName(field, name, allowed, kind, allowed or systems, remedy=_renamed(s, name))
         unused.append(f"{field}.{name}")
     if unused:
         _refuse_near_incumbent(s, unused)
-        sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
+        told = first_of(unused, MOST_UNUSED)
+        sheet.warnings.append(f"{told}: not used, since the scenario names no such incumbent or candidate")
         sheet.state(UNUSED, ", ".join(unused))
+
+
+def cautions_of(s: Scenario) -> list[Caution]:
+    """What an evaluation warns of, but for that about systems which this scenario has not."""
+    systems = [*known_systems(s), *lever_systems(s), *(cascade(s, first) for first in escalating_systems(s))]
+    return [each for each in s.quality.cautions if each.about is None or each.about in systems
+            or any(same_weights(each.about, system) for system in systems)]
+
+
+def _is_measured(s: Scenario, field: str, name: str) -> bool:
+    """True of a score or a rate that `roi quality` wrote."""
+    block, _, part = field.partition(".")
+    said = getattr(s.quality, part).get(name) if block == "quality" else None
+    return (getattr(said, "source", None) or "").startswith(MEASURED)
+
+
+def _may_be_meant(s: Scenario, name: str, allowed: list[str]) -> bool:
+    """True where an evaluation's name may be that of a system which it has no score of: one that is alike, or today's model.
+
+    A vendor before the name is a usual slip: openai-gpt-5-nano, openai:chat:gpt-5-nano.
+    """
+    measured = [each for each in s.quality.scores if _is_measured(s, "quality.scores", each)]
+    missing = [system for system in (s.incumbent.model, *allowed)
+               if not any(each == system or same_weights(each, system) for each in measured)]
+    ends = [rf"[^a-z0-9]{re.escape(system.lower())}$" for system in missing]
+    sold = ">" not in name and any(re.search(end, name.lower()) for end in ends)
+    return s.incumbent.model in missing or sold or bool(nearest(name, missing, cutoff=ALIKE))
 
 
 def _refuse_near_incumbent(s: Scenario, unused: list[str]) -> None:
@@ -190,9 +235,9 @@ def _refuse_near(name: str, apis: list[str], systems: list[str]) -> None:
 
 def _renamed(s: Scenario, name: str) -> str:
     """How a system is called otherwise whose score `roi quality` wrote; empty where it did not."""
-    score = s.quality.scores.get(name)
-    measured = isinstance(score, Score) and (score.source or "").startswith(MEASURED)
-    return f"roi quality --system {shlex.quote(name)}=NAME calls it as the scenario does" if measured else ""
+    other = " (a name unlike any of its leaves it out)"
+    measured = _is_measured(s, "quality.scores", name)
+    return f"roi quality --system {shlex.quote(name)}=NAME calls it as the scenario does{other}" if measured else ""
 
 
 def _is_no_variant(s: Scenario, name: str) -> bool:

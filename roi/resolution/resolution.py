@@ -21,7 +21,7 @@ from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.fact_sheet import FactSheet
-from roi.resolution.own_terms import add_option_terms, check_options, tell_spot_in_vain
+from roi.resolution.own_terms import add_option_terms, cautions_of, check_options, tell_spot_in_vain
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.request_lengths import CACHED, length_rows
 from roi.resolution.scores.escalations import add_escalations
@@ -174,7 +174,7 @@ def _add_quality(sheet: FactSheet, s: Scenario) -> None:
     stated = _basis("bar" in s.quality.model_fields_set)
     sheet.add("quality.bar", s.quality.bar, "share", basis=stated, source="scenario quality.bar")
     sheet.fields("quality", s.quality, "usd_per_error", "judge_usd_per_request")
-    for each in s.quality.cautions:
+    for each in cautions_of(s):
         tell_caution(sheet, each.says, each.about)
 
 

@@ -87,7 +87,8 @@ def test_a_name_of_the_files_that_the_scenario_has_not_is_answered_with_the_opti
     found = ask("compare", scenario, "--quality", part)
     assert found.exit_code == 2
     assert "'GPT-6 Luna'; nearest: gpt-6-luna" in found.stderr
-    assert "; roi quality --system 'GPT-6 Luna'=NAME calls it as the scenario does\n" in found.stderr
+    assert found.stderr.endswith("; roi quality --system 'GPT-6 Luna'=NAME calls it as the scenario does (a name unlike any of"
+                                 " its leaves it out)\n")
     scenario.write_text(json.dumps({**own, "quality": {"scores": {"GPT-6 Luna": 0.9}}}), encoding="utf-8")
     assert "--system" not in ask("compare", scenario).stderr
 

@@ -1,5 +1,6 @@
 """A template's values that nobody changed are guesses; and a changed incumbent leaves a file that still runs."""
 
+import re
 from typing import Any
 
 import pytest
@@ -141,6 +142,40 @@ def test_scores_of_models_that_are_no_longer_named_are_left_out_with_a_warning(n
     assert f"quality.scores.{name}: not used" in " ".join(quality({"gpt-6-sol": 0.9, name: 0.8}).warnings)
     tokens = quality({"gpt-6-sol": 0.9}, tokens={name: {"ratio": 1.1}})
     assert f"tokens.{name}: not used" in " ".join(tokens.warnings)
+
+
+BOTH = ("gpt-6-sol", "gpt-6-luna")
+
+
+def evaluated(*systems: str, **rest: Any) -> Resolved:
+    """An evaluation of these systems, as `roi quality` writes it."""
+    scores = {name: {"value": 0.9, "items": 200, "source": "roi quality, score"} for name in systems}
+    return resolve(check_scenario({**MINE, "quality": {"usd_per_error": 0.01, "scores": scores, **rest}}))
+
+
+@pytest.mark.parametrize("name", ["z-ai-glm-4.5-air", "our own v3", "openai-gpt-6-luna", "z-ai-glm > gpt-6-sol"])
+def test_systems_of_an_evaluation_that_the_scenario_does_not_weigh_are_set_aside_whatever_their_name(name: str) -> None:
+    """Both that it weighs have a score, so that none of these is meant for one; what is warned of them is set aside too."""
+    found = evaluated(*BOTH, name, cautions=[{"says": "3 of 200 items", "about": each} for each in (name, "gpt-6-luna")])
+    assert f"quality.scores.{name}: not used" in " ".join(found.warnings)
+    assert [each for each in found.warnings if "3 of 200" in each] == ["gpt-6-luna: 3 of 200 items"]
+
+
+@pytest.mark.parametrize(("systems", "name"), [
+    (("gpt-6-sol", "openai-gpt-6-luna"), "openai-gpt-6-luna"), (("gpt-6-sol", "gpt 6 luna"), "gpt 6 luna"),
+    (("gpt-6-luna", "our own v3"), "our own v3"), (("gpt-6-luna", "gpt-6-sol+lora"), "gpt-6-sol+lora"),
+])
+def test_a_name_of_an_evaluation_is_refused_where_it_may_be_of_a_system_without_a_score(
+    systems: tuple[str, ...], name: str,
+) -> None:
+    """A vendor before it, another spelling, or any name where today's model has none."""
+    with pytest.raises(UnknownName, match=rf"quality.scores: unknown system .* '{re.escape(name)}'.*roi quality --system"):
+        evaluated(*systems)
+
+
+def test_many_systems_that_are_set_aside_are_counted() -> None:
+    told = " ".join(evaluated(*BOTH, *(f"other {k}" for k in range(30))).warnings)
+    assert "quality.scores.other 7 and 22 more: not used" in told
 
 
 @pytest.mark.parametrize(("name", "near"), [("gpt-6-lunaa", "gpt-6-luna"), ("gpt6-sol", "gpt-6-sol"), ("my-own", "")])

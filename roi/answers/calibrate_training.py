@@ -18,9 +18,10 @@ from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import MeasuredRun, at_mean
 from roi.estimate.step.calibration import layout_of
-from roi.evidence.trained_rows import SUFFIX, calibration_file, calibration_text
+from roi.evidence.trained_rows import SUFFIX, calibration_file
 from roi.evidence.training_speed import fitted_speed, within_peak
 from roi.facts.gpu import Gpu
+from roi.store.profiles.kept_records import record_text
 from roi.store.profiles.places import folder_of_rows
 
 
@@ -91,7 +92,7 @@ def add_trained_rows(
                 contradicts=any(piece.contradicts for piece in after.pieces if piece.source.startswith(f"{path.stem}/")),
                 beyond_peak=after.high == float(after.efficiency.overall)))
         name = f"{path.stem}{SUFFIX}"
-        replace_in_folder(folder, {name: calibration_text(file)}, "profiles")
+        replace_in_folder(folder, {name: record_text(file)}, "profiles")
         written.append(folder / name)
     return AddedRuns(written=tuple(written), pieces=tuple(pieces), skipped=tuple(row for each in given for row in each.skipped),
                      unused=sum(len(each.runs) - len(each.own) for each in given),

@@ -59,15 +59,16 @@ def calibrate(
     from roi.answers.calibrate import calibrate_runs
     from roi.cli.output import check_targets, put, write_answer
     from roi.errors import InputError
-    from roi.evidence.trained_rows import calibration_file, calibration_text
+    from roi.evidence.trained_rows import calibration_file
     from roi.report.training.calibrate import calibration_blocks, calibration_json
+    from roi.store.profiles.kept_records import record_text
 
     check_targets()
     found = calibrate_runs(tables, profiles, strict=strict, tell=tell)
     if output is not None:
         if not found.own:
             raise InputError("--output: nothing to keep, profiles count already, and no TABLE has a run of your own")
-        told = put(output, calibration_text(calibration_file(found.own, clock.today(), __version__)))
+        told = put(output, record_text(calibration_file(found.own, clock.today(), __version__)))
         tell(f"{told}: {len(found.own)} runs")
     shown = (found.calibration, found.skipped, found.untimed)
     write_answer(lambda: calibration_json(*shown), lambda: calibration_blocks(*shown), form)

@@ -23,7 +23,7 @@ from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
 from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.records import Record
-from roi.store.profiles.kept_records import figures_digest, find_records, once, record_text
+from roi.store.profiles.kept_records import figures_digest, find_records, once, record_text, superseded
 
 SCHEMA: Final = "roi.served-rows/1"
 SUFFIX: Final = ".served"
@@ -116,8 +116,7 @@ def _stale(file: ServedRows, files: Sequence[ServedRows]) -> str:
         return f"rows above the roofline, which no engine reaches: {', '.join(above)}"
     if file.published != _published(file.rows):
         return f"added before the published speeds changed{again}"
-    counts = max((one for one in files if one.table == file.table), key=lambda one: one.date)  # the first of one day
-    return "" if file == counts else f"rows of {file.date}; those of {counts.date} of a table of the same name count"
+    return superseded(file, (one for one in files if one.table == file.table), "a table of the same name")
 
 
 def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:

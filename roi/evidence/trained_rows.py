@@ -15,7 +15,7 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun
 from roi.facts.records import Record
-from roi.store.profiles.kept_records import find_records, once, record_text
+from roi.store.profiles.kept_records import find_records, once, superseded
 from roi.store.profiles.lookup import plan_record, read_plan
 
 SCHEMA: Final = "roi.calibration/2"
@@ -64,11 +64,6 @@ def calibration_file(runs: Iterable[tuple[Path, MeasuredRun]], day: Date, versio
                            tables=tuple(dict.fromkeys(table.stem for table, _ in given)))
 
 
-def calibration_text(file: CalibrationFile) -> str:
-    """The text of a file."""
-    return record_text(file)
-
-
 def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, ...], tuple[tuple[Path, str], ...]]:
     """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that do not count.
 
@@ -84,8 +79,7 @@ def _why_not(file: CalibrationFile, files: Sequence[CalibrationFile]) -> str:
             _run(row)
     except InputError as error:
         return f"{error}; roi calibrate --add keeps its table again"
-    counts = max((one for one in files if one.tables == file.tables), key=lambda one: one.date)  # the first of one day
-    return "" if file == counts else f"rows of {file.date}; those of {counts.date} of tables of the same names count"
+    return superseded(file, (one for one in files if one.tables == file.tables), "tables of the same names")
 
 
 def own_rows(files: Sequence[CalibrationFile]) -> list[MeasuredRun]:

@@ -45,12 +45,12 @@ from roi.estimate.step.calibration import (
 from roi.estimate.step.own_runs import Asked, with_own_runs
 from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
-from roi.evidence.trained_rows import CalibrationFile, calibration_file, calibration_text, find_calibrations, own_rows
+from roi.evidence.trained_rows import CalibrationFile, calibration_file, find_calibrations, own_rows
 from roi.evidence.training_speed import evidence_line, fitted_speed, profile_runs, published_fits, speed_evidence, why_unread
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
 from roi.report.profiles.profile_train import train_text
-from roi.store.profiles.kept_records import read_record
+from roi.store.profiles.kept_records import read_record, record_text
 from roi.store.profiles.lookup import Store, StoredProfile, load_profiles, plan_record, save_profile
 
 SMALL, L40S = find_model("qwen2.5-0.5b"), find_gpu("L40S")
@@ -364,7 +364,7 @@ def own_file(folder):
     path = table(folder)
     path.write_text(path.read_text().replace(",4", ",23"))
     file = calibration_file(table_runs([path]).own, date(2026, 11, 25), "0.1.0")
-    (folder / "x.calibration").write_text(calibration_text(file), encoding="utf-8")
+    (folder / "x.calibration").write_text(record_text(file), encoding="utf-8")
     return file
 
 
@@ -391,7 +391,7 @@ def test_rows_survive_their_file_and_one_that_cannot_be_used_is_named(tmp_path):
 def test_of_files_of_one_table_the_newest_counts_and_a_run_counts_once(tmp_path):
     old = own_file(tmp_path)
     new = old.model_copy(update={"date": date(2026, 11, 30), "rows": old.rows[:5]})
-    (tmp_path / "y.calibration").write_text(calibration_text(new), encoding="utf-8")
+    (tmp_path / "y.calibration").write_text(record_text(new), encoding="utf-8")
     found, damaged = find_calibrations([tmp_path])
     assert found == (new,)
     assert [why for _, why in damaged] == ["rows of 2026-11-25; those of 2026-11-30 of tables of the same names count"]

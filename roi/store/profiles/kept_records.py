@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date as Date
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from roi.catalog.rows import read_record
 from roi.errors import InputError
@@ -12,6 +13,16 @@ from roi.facts.records import Record
 from roi.store.profiles.places import files_below
 
 R = TypeVar("R", bound=Record)
+
+
+class Dated(Protocol):
+    """A record of a day."""
+
+    @property
+    def date(self) -> Date: ...
+
+
+D = TypeVar("D", bound=Dated)
 
 
 def record_text(record: Record) -> str:
@@ -48,6 +59,12 @@ def find_records(
         elif record not in found:
             found.append(record)
     return tuple(found), tuple(damaged)
+
+
+def superseded(file: D, alike: Iterable[D], named: str) -> str:
+    """Why a file does not count among those `named` alike: the newest does, of one day the first; empty where it is that."""
+    counts = max(alike, key=lambda one: one.date)
+    return "" if file == counts else f"rows of {file.date}; those of {counts.date} of {named} count"
 
 
 def once(files: Sequence[Sequence[R]], *names: str) -> list[tuple[R, ...]]:

@@ -45,7 +45,14 @@ class TableRuns(NamedTuple):
     own: tuple[tuple[Path, MeasuredRun], ...]
     """(table, run) of the timed ones whose source is not published on their card in their layout."""
     skipped: tuple[tuple[Path, SkippedRow], ...]
-    """(table, row) of rows that could not be used, or are far slower than any that is published."""
+    """(table, row) of rows that could not be used."""
+    slow: tuple[tuple[Path, SkippedRow], ...]
+    """(table, row) of rows far slower than any that is published."""
+
+    def refuse_slow(self) -> None:
+        """Raise InputError for the first row that is too slow, where there is one."""
+        for path, row in self.slow:
+            raise InputError(f"TABLE: {path}: row {row.id!r}: {row.reason}")
 
 
 def calibrate_runs(
@@ -61,17 +68,18 @@ def calibrate_runs(
     stored, known = list(of_kind(store, TrainProfile)), training_efficiencies().step()
     mine = [run for profile in stored for run in profile_runs(profile)]
     timed = [one for run in mine if (one := timed_run(run, known)) is not None]
-    given = table_runs(tables, strict=strict, tell=tell) if tables else TableRuns((), (), (), ())
+    given = table_runs(tables, strict=strict, tell=tell)
     timed += given.timed
     if not timed:
+        given.refuse_slow()
         raise InputError(_nothing(stored, [*mine, *given.runs]))
     tell_left_out(store.damaged, tell)
-    return CalibrationAnswer(calibration=fit_calibration(timed, known), skipped=given.skipped, own=given.own,
+    return CalibrationAnswer(calibration=fit_calibration(timed, known), skipped=(*given.skipped, *given.slow), own=given.own,
                              untimed=len(mine) + len(given.runs) - len(timed))
 
 
 def table_runs(tables: Sequence[Path], *, strict: bool = False, tell: Tell = keep_quiet) -> TableRuns:
-    """The runs of tables beside the roofline; InputError as `calibrate_runs` says, and where every timed one is too slow."""
+    """The runs of tables beside the roofline; InputError as `calibrate_runs` says."""
     opened = [(path, open_training_table(path, strict=strict)) for path in tables]
     rows = [(path, run) for path, table in opened for run in table.runs]
     _check_each_run_once(rows)
@@ -81,8 +89,6 @@ def table_runs(tables: Sequence[Path], *, strict: bool = False, tell: Tell = kee
     left_out = {(path, row.id) for path, row in slow}
     kept = [(path, run, one) for path, run, one in read if (path, run.id) not in left_out]
     timed = tuple(one for *_, one in kept if one is not None)
-    if slow and (strict or not timed):
-        raise InputError(f"TABLE: {slow[0][0]}: row {slow[0][1].id!r}: {slow[0][1].reason}")
     published = {(fit.source, fit.gpu, fit.layout): fit.n for fit in published_fits()}
     again = Counter(place for one in timed if (place := (one.source, one.gpu, one.layout)) in published)
     if again:
@@ -90,11 +96,14 @@ def table_runs(tables: Sequence[Path], *, strict: bool = False, tell: Tell = kee
                          for (source, gpu, layout), n in again.items()], NAMED)
         tell(f"runs of these sources come with roi and are not kept again: {told}; runs of your own need another source (the id"
              " without its number)")
-    return TableRuns(
+    found = TableRuns(
         timed=timed, runs=tuple(run for _, run, _ in kept),
         own=tuple((path, run) for path, run, one in kept
                   if one is not None and (one.source, one.gpu, one.layout) not in published),
-        skipped=(*((path, row) for path, table in opened for row in table.skipped), *slow))
+        skipped=tuple((path, row) for path, table in opened for row in table.skipped), slow=tuple(slow))
+    if strict:
+        found.refuse_slow()
+    return found
 
 
 def _check_each_run_once(runs: Iterable[tuple[Path, MeasuredRun]]) -> None:

@@ -70,6 +70,8 @@ def add_trained_rows(
     """
     folder, given = folder_of_rows(tables, profiles), [table_runs([path], strict=strict, tell=tell) for path in tables]
     for path, each in zip(tables, given, strict=True):
+        if not each.timed:
+            each.refuse_slow()
         if not each.own:
             raise InputError(f"--add: {path}: nothing to keep, no run that is not published states card, mean length and speed")
     opened, pieces, written = open_runs(profiles, tell), list[Narrowed](), list[Path]()
@@ -94,6 +96,6 @@ def add_trained_rows(
         name = f"{path.stem}{SUFFIX}"
         replace_in_folder(folder, {name: record_text(file)}, "profiles")
         written.append(folder / name)
-    return AddedRuns(written=tuple(written), pieces=tuple(pieces), skipped=tuple(row for each in given for row in each.skipped),
-                     unused=sum(len(each.runs) - len(each.own) for each in given),
+    return AddedRuns(written=tuple(written), pieces=tuple(pieces), unused=sum(len(each.runs) - len(each.own) for each in given),
+                     skipped=tuple(row for each in given for row in (*each.skipped, *each.slow)),
                      assumed=tuple(Counter(label for each in given for _, run in each.own for label, _ in run.assumed).items()))

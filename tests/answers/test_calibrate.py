@@ -611,6 +611,23 @@ def test_a_row_far_slower_than_any_that_is_published_is_left_out_with_its_reason
     assert re.search(said, strict.stderr)
 
 
+def test_a_table_that_is_too_slow_as_a_whole_takes_nothing_from_profiles_that_stand(alone):
+    """Beside a profile its rows are skipped and told; alone, or to be kept, there is nothing: an error of one line."""
+    path = table(alone)
+    path.write_text(path.read_text().replace(",4", ",0.4"))
+    folder = alone / "profiles"
+    folder.mkdir()
+    save_profile(profile(), folder)
+    found = json.loads(call(path, "--profiles", folder, "--format", "json").stdout)
+    kept = "L40S/qwen2.5-0.5b/train-lora-2026-11-25.json"
+    assert ([p["source"] for p in found["pairs"]], len(found["skipped"])) == ([kept], 6)
+    (folder / kept).unlink()
+    for words in ((path,), ("--add", path)):
+        told = call(*words)
+        assert (told.exit_code, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+        assert "of what the roofline gives this plan on L40S" in told.stderr
+
+
 def test_rows_without_ids_are_the_same_run_only_where_all_their_cells_are_the_same(alone):
     path, other = table(alone), alone / "other.csv"
     bare = "\n".join(line.partition(",")[2] for line in path.read_text().splitlines()) + "\n"

@@ -19,7 +19,8 @@ class Dated(Protocol):
     """A record of a day."""
 
     @property
-    def date(self) -> Date: ...
+    def date(self) -> Date:
+        """The day on which it was written."""
 
 
 D = TypeVar("D", bound=Dated)

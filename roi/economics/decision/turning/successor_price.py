@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from roi.economics.decision.turning.elsewhere import Stood
@@ -45,6 +46,7 @@ def successor_turns(others: OtherLeaders) -> tuple[SuccessorTurn, ...]:
         return ()
     path = path_of(Option, "first_price_ratio", vendor=case["options.stay.vendor"].value)
 
+    @cache
     def stood(ratio: float) -> Stood:
         known = {path: case[USUAL].model_copy(update={"value": ratio, "low": None, "high": None})}
         return others.stood_with(known, math.inf)

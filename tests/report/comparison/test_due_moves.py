@@ -2,6 +2,8 @@
 
 from functools import cache
 
+from ending_model import ENDING
+
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison, compare
 from roi.report.comparison.screen import comparison_text
@@ -10,14 +12,6 @@ from roi.report.next import step_sentence
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, parse_yaml
 
-LONG = """
-as_of: 2026-12-01
-draws: 1024
-workload: {requests_per_day: 60000, input_tokens: 300000, output_tokens: 8}
-incumbent: {provider: openai, model: gpt-5-mini}
-quality: {bar: 0.9, scores: {gpt-5-mini: 0.95, gpt-6-luna: 0.95}}
-candidates: {api_models: [openai/gpt-6-luna]}
-"""
 SHOP = """
 as_of: 2026-12-01
 draws: 1024
@@ -41,13 +35,13 @@ def told(text: str) -> tuple[Comparison, str]:
 
 def test_a_verdict_to_stay_until_the_end_names_the_move_that_is_due_then() -> None:
     """gpt-6-luna beats staying too seldom, yet after 11 December there is nothing to stay on: what it is, is assumed."""
-    _, text = told(LONG)
+    _, text = told(ENDING)
     assert "Stay on gpt-5-mini until it ends." in text
     assert ("counted at 1 x its price today and 0.85 to 1.1 x its wrong answers, assumed, since nobody named one"
             " (incumbent.successor_price_ratio, successor_error_ratio).") in text
     assert "A move is due by then: of other models that are tested gpt-6-luna costs least, cash $109,638 a month;" in text
     assert "; incumbent.may_stay: false asks for the best of the moves." in text
-    named = told(LONG.replace("gpt-5-mini}", "gpt-5-mini, successor_price_ratio: 0.7}", 1))[1]
+    named = told(ENDING.replace("gpt-5-mini}", "gpt-5-mini, successor_price_ratio: 0.7}", 1))[1]
     assert "counted at 0.7 x its price today; no successor is known." in named
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import cache
 
 import pytest
+from ending_model import ENDING
 
 from roi.answers.check import _following
 from roi.answers.next import NextAnswer
@@ -138,17 +139,6 @@ def test_rates_of_a_model_that_a_vendor_tunes_stand_under_its_own_name() -> None
     said = r"apis\.azure/gpt-4\.1-mini\.discount.*tunes ends_in_months, successor_error.*under apis\.azure/gpt-4\.1-mini\+tuned"
     with pytest.raises(ScenarioError, match=said):
         told(("draws: 256", "draws: 256\napis: {azure/gpt-4.1-mini: {discount: 0.2}}"))
-
-
-ENDING = """
-as_of: 2026-12-01
-draws: 1024
-workload: {requests_per_day: 60000, input_tokens: 300000, output_tokens: 8}
-incumbent: {provider: openai, model: gpt-5-mini}
-quality: {bar: 0.9, scores: {gpt-5-mini: 0.95, gpt-6-luna: 0.95}}
-candidates: {api_models: [openai/gpt-6-luna]}
-"""
-"""Staying beats it too often over all prices of a successor that nobody named: 0.4 to 1.6 x. It asks 0.8 x."""
 
 
 @cache

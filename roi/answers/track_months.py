@@ -89,6 +89,7 @@ def usage_months(
     """
     from roi.usage.measure.days import MOST_LOST, days_there, spans_told, weekdays_used
     from roi.usage.measure.pricing import EPOCH, day_of
+    from roi.usage.measure.without import without_told
     from roi.usage.summary import Question, summarize
     from roi.usage.told import silent
 
@@ -116,15 +117,14 @@ def usage_months(
         beyond = [(day - EPOCH).days for day in dates if not min(there) <= (day - EPOCH).days <= max(there)]
         covered = sum(day in whole for day in dates) + sum(day % 7 not in used for day in beyond)
         low = [share for day, share in (found.days.lost if found.days else ()) if month_of(day_of(day)) == month]
-        gone_share = sum(low) / days_in(month)
+        lack = sum(low) / days_in(month)
         why = [f"{day_of(day)} {told}" for day, told in (found.days.left_out if found.days else ())
                if month_of(day_of(day)) == month]
-        if low and covered + len(low) == days_in(month) and gone_share <= MOST_LOST:
-            notes.append(f"--actual: {month} counts although {first_of(why, 5)}: about {gone_share:.2%} of the month is"
-                         " missing")
+        if low and covered + len(low) == days_in(month) and lack <= MOST_LOST:
+            notes.append(f"--actual: {month} counts although {first_of(why, 5)}: about {lack:.2%} of the month is missing")
         elif covered < days_in(month):
-            if found.days is not None and not why:
-                why = [f"the files go from {day_of(found.days.first)} to {day_of(found.days.last)}"]
+            if found.days and not why:
+                why = [f"the files go from {day_of(found.days.first)} to {day_of(found.days.last)}{without_told(found.days)}"]
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole, in UTC"
                          f"{f' ({why[0]})' if len(why) == 1 else ''}")
             continue
@@ -139,9 +139,9 @@ def usage_months(
         each.handed_on, each.foreign_calls, each.units_usd = handed_on(days, month), foreign.get(month), units.get(month)
     notes += [f"{month} is left out: none of its calls is of the decision's models"
               for month in sorted(foreign) if month not in rows and month > min(rows)]
-    if not sums:
-        raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
-    return sums
+    if sums:
+        return sums
+    raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
 
 
 def _empty_days(priced: "Sequence[Priced]", notes: list[str]) -> list[Date]:

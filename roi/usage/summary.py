@@ -32,7 +32,7 @@ from roi.usage.read.names_alone import OWN_TABLE
 from roi.usage.read.raw import LogTable, readably, wanted
 from roi.usage.read.record import NO_TOKENS, TIMES, FileOptions
 from roi.usage.read.text_rows import UnreadRows
-from roi.usage.told import billed_too, lacking, no_weekend, nobodys, notes, silent, to_come
+from roi.usage.told import between_files, billed_too, lacking, no_weekend, nobodys, notes, silent, to_come
 
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
@@ -223,7 +223,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         chosen=price_spend(rows, question.own),
         no_workload=no_workload,
         left_out=price_spend((with_maker(row, paid) for row in gone), question.own),
-        notes=(*dict.fromkeys(notes(log, priced, question.zone)), *(silent(days) if dated else ()), *lacking(usual_loss(every)),
+        notes=(*dict.fromkeys(notes(log, priced, question.zone)), *between_files(days, log), *(silent(days) if dated else ()),
+               *lacking(usual_loss(every)),
                *(no_weekend(*_mean_day(workload, days)) if dated else ()), *(to_come(days) if dated and days else ()),
                *maker_notes(paid), *told_rates(converting), *nobodys(question.options.group_by, groups, days),
                *told_unused(here, converting, {code for code, _, _ in log.paid}),

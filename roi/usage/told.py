@@ -45,6 +45,16 @@ def to_come(days: Days) -> Iterator[str]:
                " they are year-month-day")
 
 
+def between_files(days: Days | None, log: Log) -> Iterator[str]:
+    """Says that days between files are of none, so that they count in no mean, and a model has the days of its files."""
+    if days is not None and days.unseen:
+        titles = {table.format.name: table.format.title for table in log.tables}
+        times = [f"{' and '.join(sorted(titles[name] for name in each.sources))}, {day_of(each.first)} to {day_of(each.last)}"
+                 for each in days.parts]
+        yield (f"{len(days.unseen)} days ({spans_told(days.unseen)}) are of no file, and count in no mean: nobody knows what"
+               f" was called on them. A model has the days of the files that it is in: {'; '.join(times)}")
+
+
 def silent(days: Days | None) -> Iterator[str]:
     """Says that days without a row count as days of zero, on weekdays which have rows otherwise: the export may lack them."""
     if days is not None and days.silent:

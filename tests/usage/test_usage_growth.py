@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from roi.scenario.quantity import PerYear
-from roi.usage.measure.days import MOST_FALL, MOST_RISE, UNKNOWN_CHANGE, WEEKS_PER_YEAR, growth_told, t95, trend
+from roi.usage.measure.growth import MOST_FALL, MOST_RISE, UNKNOWN_CHANGE, WEEKS_PER_YEAR, growth_told, t95, trend
 
 START = 20_000
 

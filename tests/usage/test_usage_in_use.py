@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,50 @@ def test_groups_are_over_the_days_of_their_model(tmp_path: Path) -> None:
     of_it = usage_answer(path, "--map", "group=group", "--group-by", "group", "--task", "triage",
                          "--incumbent", f"openai/{LUNA}")
     assert of_it["workload"]["requests_per_day"] == 1000.0
+
+
+def two_exports(folder: Path, days: int = 3, start: date = date(2026, 11, 20)) -> tuple[Path, Path]:
+    """OpenAI's dashboard of July, 4,000 requests a day, and OpenRouter's calls from a later day on, one a minute."""
+    stamp = [int((date(2026, 7, 1) + timedelta(k) - date(1970, 1, 1)).total_seconds()) for k in range(32)]
+    buckets = [f"{a},{b},{LUNA},4000,3600000,400000,0" for a, b in pairwise(stamp)]
+    first, second = folder / "openai.csv", folder / "openrouter.csv"
+    first.write_text("\n".join([
+        "start_time,end_time,model,num_model_requests,input_tokens,output_tokens,input_cached_tokens", *buckets, ""]))
+    calls = [f"gen-{day}-{k},{start + timedelta(day)} {k // 60:02d}:{k % 60:02d}:00.500,0.0021,1000,100,0,openai/gpt-4.1,false,"
+             "OpenAI" for day in range(days) for k in range(1440)]
+    second.write_text("\n".join([
+        "generation_id,created_at,cost_total,tokens_prompt,tokens_completion,tokens_cached,model_permaslug,cancelled,provider_name",
+        *calls, ""]))
+    return first, second
+
+
+def test_days_between_two_exports_count_in_no_mean_and_each_model_has_the_days_of_its_export(tmp_path: Path) -> None:
+    """July has 4,000 a day, the three days of November 1,440, and of the 111 days between nobody knows."""
+    files = two_exports(tmp_path)
+    found = usage_answer(*files, "--tasks", "5")
+    assert {task["model"]: task["requests_per_day"] for task in found["tasks"]} == {LUNA: 4000.0, "openai/gpt-4.1": 1440.0}
+    days = found["days"]
+    assert (days["complete"], len(days["in_no_file"]), days["silent"], days["without"]) == (34, 111, [], [])
+    assert (days["in_no_file"][0], days["in_no_file"][-1]) == ("2026-08-01", "2026-11-19")
+    assert all("are of no file" in note for note in found["notes"] if "2026-08-01 to 2026-11-19" in note)
+    said = " ".join(run_usage(*files, "--incumbent", f"openai/{LUNA}", "--output", tmp_path / "part.yaml").stdout.split())
+    assert "34 of 145 days whole, 111 in no file" in said
+    assert "is in some of the files alone: of its 31 whole days, 2026-07-01 to 2026-07-31" in said
+    assert parse_yaml((tmp_path / "part.yaml").read_text(), "part")["workload"]["requests_per_day"] == {
+        "value": 4000.0, "source": "usage: 31 whole days, 2026-07-01 to 2026-07-31"}
+
+
+def test_exports_that_follow_each_other_within_a_week_are_one_log(tmp_path: Path) -> None:
+    """Six days between are quiet ones of the log; seven are of no file."""
+    within, beyond = (usage_answer(*two_exports(tmp_path, start=date(2026, 8, day)))["days"] for day in (7, 8))
+    assert (within["complete"], within["in_no_file"]) == (40, [])
+    assert (beyond["complete"], len(beyond["in_no_file"])) == (34, 7)
+
+
+def test_days_of_no_file_may_be_left_out_once_more_and_a_file_on_both_sides_keeps_them(tmp_path: Path) -> None:
+    """--without of days between changes nothing; a table that goes over all of it makes them days of the log again."""
+    files = two_exports(tmp_path)
+    again = usage_answer(*files, "--without", "2026-07-31..2026-08-15")["days"]
+    assert (again["complete"], again["without"], len(again["in_no_file"])) == (33, ["2026-07-31"], 111)
+    over = log(tmp_path / "own.csv", {SOL: range(-60, 70, 7)})
+    assert usage_answer(*files, over)["days"]["in_no_file"] == []

@@ -48,6 +48,7 @@ def usage_json(found: Usage, tasks: Sequence[Task] = ()) -> str:
             "complete": len(found.days.complete),
             "left_out": [{"day": day_of(day).isoformat(), "reason": why} for day, why in found.days.left_out],
             "without": [day_of(day).isoformat() for day in found.days.without],
+            "in_no_file": [day_of(day).isoformat() for day in found.days.unseen],
             "silent": [day_of(day).isoformat() for day in found.days.silent]},
         "without": {**money(found.left_out), **counts(found.left_out)} if found.days and found.days.without else None,
         "workload": _workload(found.workload) if found.workload else None,

@@ -15,7 +15,8 @@ from roi.report.usage.spend_json import by_group, grouped, list_prices, money, t
 from roi.units import MTOK
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import LOST_ROWS, Days, days_of, growth_told, spans_told
+from roi.usage.measure.days import LOST_ROWS, Days, days_of, spans_told
+from roi.usage.measure.growth import growth_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, searched_usd, spent, total_requests, total_tokens
 from roi.usage.measure.shape import Shape, times
@@ -89,7 +90,8 @@ def _scope(found: Usage) -> str:
     if found.days is not None:
         whole, span = len(found.days.complete), found.days.last - found.days.first + 1
         until = f" to {day_of(found.days.last)}" if span > 1 else ""
-        parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {number_of(span, 'day')} whole")
+        beyond = f", {len(found.days.unseen):,} in no file" if found.days.unseen else ""
+        parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {number_of(span, 'day')} whole{beyond}")
         low = [day for day, why in found.days.left_out if why == LOST_ROWS]
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out if why != LOST_ROWS]
         if low:
@@ -205,7 +207,7 @@ def _chart(found: Usage) -> list[str]:
             volume[day] += ((each.usd or 0.0) if priced else tokens_of([each]) / MTOK) / len(days)
     span = found.days.last - found.days.first + 1
     count = min(span, WIDTH)
-    gone = set(found.days.without)
+    gone = found.days.not_counted
     edges = [found.days.first + round(k * span / count) for k in range(count + 1)]
     kept = [[day for day in range(a, b) if day not in gone] for a, b in pairwise(edges)]
     heights = [sum(volume[day] for day in days) / (len(days) or 1) for days in kept]
@@ -213,7 +215,7 @@ def _chart(found: Usage) -> list[str]:
     unit = "USD a day" if priced else "Mtok a day"
     rows = [f"{unit}, {day_of(found.days.first)} to {day_of(found.days.last)}"
             + (f", {span / count:.1f} days a column" if span > count else "")
-            + (f", without {spans_told(found.days.without)}" if gone else "")]
+            + (f", without {spans_told(found.days.without)}" if found.days.without else "")]
     wide = max(1, min(4, WIDTH // count))
     for level, bars in zip(range(HEIGHT, 0, -1), bar_rows([h / top for h in heights], HEIGHT, wide), strict=True):
         label = (usd(top * level / HEIGHT) if priced else figure(top * level / HEIGHT)) if level in {HEIGHT, 1} else ""

@@ -10,8 +10,9 @@ from roi.report.layout.blocks import Labelled, Paragraph, Table, Verbatim
 from roi.report.layout.wording import usd
 from roi.report.page.parts import Page, Part, Picture, Unfolded, told
 from roi.report.usage.spend_report import task_blocks, usage_blocks
-from roi.usage.measure.days import days_of, spans_told
+from roi.usage.measure.days import days_of
 from roi.usage.measure.pricing import Priced, day_of
+from roi.usage.measure.without import without_told
 from roi.usage.summary import Usage
 
 SHOWN, OTHER = 6, "other models"
@@ -55,7 +56,7 @@ def spend_by_day(found: Usage) -> Spec | None:
     models = _largest(priced)
     span = days.last - days.first + 1
     width = -(-span // MOST_BARS)
-    gone = set(days.without)
+    gone = days.not_counted
     kept = Counter((day - days.first) // width for day in range(days.first, days.last + 1) if day not in gone)
     sums: dict[tuple[int, str], float] = defaultdict(float)
     for each in priced:
@@ -80,9 +81,8 @@ def spend_by_day(found: Usage) -> Spec | None:
         "color": own_colours("model", names),
         "tooltip": [{"field": "day"}, {"field": "model"}, {"field": "usd", "title": "USD", "format": "$,.2f"}]}}]
     total = sum(each.usd or 0.0 for each in priced)
-    without = f" without {spans_told(days.without)}," if gone else ""
-    said = (f"Spend by day from {day_of(days.first)} to {day_of(days.last)},{without} {usd(total)} in all, most of it"
-            f" {names[0]}.")
+    said = (f"Spend by day from {day_of(days.first)} to {day_of(days.last)}{without_told(days)}, {usd(total)} in all, most"
+            f" of it {names[0]}.")
     return spec("Spend by day and model", said, height=300, layer=layer, data={"values": rows})
 
 

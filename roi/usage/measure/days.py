@@ -1,4 +1,4 @@
-"""Which days a log covers whole, and how the load grows from week to week."""
+"""Which days a log covers whole, and which of them are those of a model."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,10 +8,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
-import numpy as np
-
 from roi.errors import first_of
-from roi.numerics.spreads import t95
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.pricing import day_of, total_requests
 from roi.usage.read.columns import DAY_US
@@ -38,16 +35,7 @@ LEAST_GONE: Final = 7
 with its week-end."""
 LEAST_RUNS: Final = 4
 """Days with calls below which a model is no workload of its days: a job of single days is one of the whole log."""
-LEAST_WEEKS: Final = 6
-"""Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
-WEEKS_PER_YEAR: Final = 365.0 / 7.0
-UNKNOWN_CHANGE: Final = (0.223, 0.336)
-"""How far growth may depart from what is reckoned with, down and up, in the log: the spread that a scenario assumes without
-any trend (-20% to +40% a year). It is added in quadrature, since a past trend is no promise."""
-MOST_FALL, MOST_RISE = -0.99, 10.0
-"""The least and the most growth a year that a scenario takes."""
-HORIZON_WEEKS: Final = 3.0 * WEEKS_PER_YEAR
-"""Weeks over which a scenario takes growth to be the same, its usual horizon."""
+
 
 
 @dataclass(frozen=True)
@@ -67,6 +55,10 @@ class Days:
     """Days that the user leaves out: they are none of the others, and count in no mean."""
     silent: tuple[int, ...] = ()
     """The complete days without a row although their weekday has some: quiet, or missing in the export."""
+    unseen: tuple[int, ...] = ()
+    """Days between formats' files that are of no file: nobody knows their calls, and they are none of the others either."""
+    parts: tuple["Part", ...] = ()
+    """The times of files that lie so apart, the earliest first; empty where there is one."""
     spanned: bool = False
     """True where a sum is of more than one day, so that what each weekday had is not known."""
 
@@ -91,20 +83,57 @@ class Days:
 
     def only(self, keeps: Callable[[int], bool]) -> "Days":
         """The same from the first to the last, with those of its complete, left out, lost and silent days that are kept."""
-        return replace(self, complete=tuple(filter(keeps, self.complete)), silent=tuple(filter(keeps, self.silent)),
-                       left_out=tuple(x for x in self.left_out if keeps(x[0])), lost=tuple(x for x in self.lost if keeps(x[0])))
+        return replace(
+            self, complete=tuple(filter(keeps, self.complete)), silent=tuple(filter(keeps, self.silent)),
+            left_out=tuple(x for x in self.left_out if keeps(x[0])), lost=tuple(x for x in self.lost if keeps(x[0])))
+
+    def within(self, first: int, last: int) -> "Days":
+        """The same days, but for those before the first and after the last."""
+        inside = range(first, last + 1).__contains__
+        return replace(self.only(inside), first=first, last=last, without=tuple(filter(inside, self.without)),
+                       unseen=tuple(filter(inside, self.unseen)))
 
     @property
     def counted(self) -> int:
-        """Days from the first to the last, but for those that the user leaves out."""
-        return self.last - self.first + 1 - len(self.without)
+        """Days from the first to the last that count in a mean."""
+        return self.last - self.first + 1 - len(self.not_counted)
+
+    @property
+    def not_counted(self) -> frozenset[int]:
+        """Days that the user leaves out, and those of no file."""
+        return frozenset(self.without) | frozenset(self.unseen)
+
+    def of_files(self, sources: AbstractSet[str]) -> "Days":
+        """The days of the files of these formats, where files lie apart; of the days between, nobody knows the calls."""
+        own = tuple(part for part in self.parts if part.sources & sources)
+        if len(own) == len(self.parts) or not own:
+            return self
+        found = self.within(own[0].first, own[-1].last)
+        other = [day for a, b in pairwise(own) for day in range(a.last + 1, b.first)]
+        known = frozenset(range(found.first, found.last + 1)) - frozenset(other)
+        return replace(found.only(known.__contains__), without=tuple(filter(known.__contains__, found.without)),
+                       unseen=tuple(other), parts=own)
+
+    def ends_within(self, log: "Days") -> str:
+        """Which ends of these days lie within the files that have them, "began" or "ended" or both; else empty."""
+        times = self.parts or (log,)
+        ends = ((self.first > times[0].first, "began"), (self.last < times[-1].last, "ended"))
+        return " and ".join(word for is_so, word in ends if is_so)
 
     def used_told(self, log: "Days") -> str:
         """Which days of the log these are, in words; empty where they are all of it."""
-        ends = ((self.first > log.first, "began"), (self.last < log.last, "ended"))
-        how = " and ".join(word for is_so, word in ends if is_so)
-        return how and (f"{how} within the log: of its {len(self.complete)} whole days, {day_of(self.first)} to"
-                        f" {day_of(self.last)}")
+        files = "is in some of the files alone" if self.parts != log.parts else ""
+        told = f"{how} within the log" if (how := self.ends_within(log)) else files
+        return told and f"{told}: of its {len(self.complete)} whole days, {day_of(self.first)} to {day_of(self.last)}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """First and last day, since 1970 UTC, of the files of some formats (`sources`), from which all others lie apart."""
+
+    sources: frozenset[str]
+    first: int
+    last: int
 
 
 def complete_days(
@@ -266,13 +295,47 @@ def _looks_cut(rows: Sequence[Spend], last: int) -> str:
 
 
 def log_days(every: Sequence[Spend], grew: AbstractSet[int] = frozenset()) -> Days | None:
-    """Days that a log covers whole, and which of them have no row although their weekday has; `every`: dropped rows too."""
+    """Days that a log covers whole, and which of them have no row although their weekday has; `every`: dropped rows too.
+
+    Where the files of one format end LEAST_GONE days and more before those of another begin, as two exports of two months do,
+    the days between are of no file: each time is judged by itself.
+    """
+    kept = [row for row in every if row.dropped is None and row.kind != "cost"]
+    parts = _apart(kept)
+    if len(parts) < 2:
+        return _days_of(every, grew)
+    found = [days for part in parts if (days := _days_of([row for row in every if row.source in part.sources], grew))]
+    return Days(
+        found[0].first, found[-1].last, tuple(day for each in found for day in each.complete),
+        tuple(gone for each in found for gone in each.left_out), tuple(low for each in found for low in each.lost),
+        silent=tuple(day for each in found for day in each.silent), spanned=any(each.spanned for each in found),
+        unseen=tuple(day for a, b in pairwise(found) for day in range(a.last + 1, b.first)),
+        parts=tuple(Part(part.sources, each.first, each.last) for part, each in zip(parts, found, strict=True)))
+
+
+def _apart(kept: Sequence[Spend]) -> list[Part]:
+    """The times of formats' files, those together between which fewer than LEAST_GONE days lie; the earliest first."""
+    spans = defaultdict[str, set[int]](set)
+    for row in kept:
+        spans[row.source] |= {*days_of(row)[:1], *days_of(row)[-1:]}
+    parts: list[Part] = []
+    for first, last, source in sorted((min(days), max(days), source) for source, days in spans.items() if days):
+        if parts and first - parts[-1].last <= LEAST_GONE:
+            before = parts.pop()
+            parts.append(Part(before.sources | {source}, before.first, max(before.last, last)))
+        else:
+            parts.append(Part(frozenset({source}), first, last))
+    return parts
+
+
+def _days_of(every: Sequence[Spend], grew: AbstractSet[int]) -> Days | None:
+    """`log_days` of files that do not lie apart."""
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     days, requests = complete_days(kept, grew, lost_days(every)), total_requests(kept)
     if days is None or (requests is not None and requests < FEW_A_DAY * len(days_there(kept))):
         return days
-    silent, whole = silent_days([row for row in every if row.kind != "cost"], QUIET), set(days.complete)
-    return replace(days, silent=tuple(day for day in silent if day in whole))
+    silent = silent_days([row for row in every if row.kind != "cost"], QUIET)
+    return replace(days, silent=tuple(filter(set(days.complete).__contains__, silent)))
 
 
 def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:
@@ -280,21 +343,20 @@ def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:
 
     An end of the log is not one of them where LEAST_GONE days and more have no call there, and more than twice as many as lie
     between two days with calls: so a job of every Monday, or of single days (fewer than LEAST_RUNS), keeps the whole log. An
-    edge day counts where it is whole, as in `complete_days`.
+    edge day counts where it is whole, as in `complete_days`. Where files lie apart, they are the days of those which have it.
     """
-    there = sorted(days_there(rows))
+    days, there = days.of_files({row.source for row in rows}), sorted(days_there(rows))
     if len(there) < LEAST_RUNS or there[-1] - there[0] + 1 < LEAST_GONE:
         return days
-    usual = max(b - a - 1 for a, b in pairwise(there))
+    gone = days.not_counted
+    usual = max(sum(day not in gone for day in range(a + 1, b)) for a, b in pairwise(there))
     least = max(LEAST_GONE, 2 * usual + 1)
-    first, last, gone = days.first, days.last, set(days.without)
-    late, early = map(bool, _cut(rows))
+    (first, last), (late, early) = (days.first, days.last), map(bool, _cut(rows))
     if sum(day not in gone for day in range(first, there[0])) >= least:
         first = there[0] + late
     if sum(day not in gone for day in range(there[-1] + 1, last + 1)) >= least:
         last = there[-1] - early
-    inside = range(first, last + 1).__contains__
-    found = replace(days.only(inside), first=first, last=last, without=tuple(filter(inside, days.without)))
+    found = days.within(first, last)
     return found if len(found.complete) >= LEAST_RUNS else days
 
 
@@ -336,65 +398,3 @@ def spans_told(days: Sequence[int]) -> str:
         else:
             spans.append((day, day))
     return first_of([" to ".join(str(day_of(day)) for day in dict.fromkeys(span)) for span in spans], 5)
-
-
-@dataclass(frozen=True)
-class Growth:
-    """Effective annual growth, with its 5th and 95th percentile."""
-
-    value: float
-    """The past trend, were it to go on."""
-    low: float
-    high: float
-    weeks: int
-    ahead: tuple[float, float, float]
-    """(value, low, high) to reckon with over three years: a trend is taken to go on for as long as it has been seen, then to
-    stop; it may stop at once, or go on for twice as long. Nine weeks of 1% a week are 9% in all, not 68% a year for ever."""
-
-    @property
-    def stated(self) -> tuple[float, float, float]:
-        """`ahead` within what a scenario takes."""
-        value, low, high = (min(max(each, MOST_FALL), MOST_RISE) for each in self.ahead)
-        return value, low, high
-
-
-def growth_told(a_year: float) -> str:
-    """An annual growth in words: in percent below tenfold, then as a multiple, of which beyond a thousand nobody plans."""
-    times = 1.0 + a_year
-    return f"{round(a_year, 2) + 0.0:+.0%}" if times < 10 else f"x {times:,.0f}" if times < 1000 else "above x 1,000"
-
-
-def whole_weeks(complete: Sequence[int]) -> list[int]:
-    """Weeks before the one that ends with the last whole day, of those whose days are all whole; the latest, 0, last."""
-    days = set(complete)
-    return [k for k in range(len(range(complete[0], complete[-1] + 1)) // 7 - 1, -1, -1)
-            if all(complete[-1] - 7 * k - d in days for d in range(7))] if complete else []
-
-
-def trend(volume: Mapping[int, float], complete: Sequence[int]) -> Growth | None:
-    """Growth a year from the volume by day, over whole weeks counted back from the last complete day.
-
-    A straight line through the logs of weekly totals, those of weeks that are covered whole. The slope's interval is
-    Student's, with the number of weeks cut to n (1 - r) / (1 + r) where neighbouring residuals are correlated (r > 0).
-    None where there are too few weeks, or one is empty.
-    """
-    at = whole_weeks(complete)
-    totals = np.array([sum(volume.get(complete[-1] - 7 * k - d, 0.0) for d in range(7)) for k in at])
-    if len(at) < LEAST_WEEKS or np.any(totals <= 0):
-        return None
-    weeks = len(at)
-    x = np.mean(at) - np.array(at)
-    y = np.log(totals)
-    slope = float(x @ y / (x @ x))
-    rest = y - y.mean() - slope * x
-    spread = float(rest @ rest)
-    r = max(float(rest[1:] @ rest[:-1]) / spread, 0.0) if spread > 0 else 0.0
-    effective = max(weeks * (1.0 - r) / (1.0 + r), 3.0)
-    error = float(np.sqrt(spread / max(effective - 2.0, 1.0) / (x @ x)))
-    wide = t95(effective - 2.0) * error * WEEKS_PER_YEAR
-    a_year = slope * WEEKS_PER_YEAR
-    part = min(weeks / HORIZON_WEEKS, 1.0)
-    down, up = (float(np.hypot(np.hypot(wide, a_year) * part, change)) for change in UNKNOWN_CHANGE)
-    value, low, high, ahead, least, most = (float(np.expm1(x)) for x in (
-        a_year, a_year - wide, a_year + wide, a_year * part, a_year * part - down, a_year * part + up))
-    return Growth(value=value, low=low, high=high, weeks=weeks, ahead=(ahead, least, most))

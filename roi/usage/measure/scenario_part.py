@@ -13,11 +13,13 @@ from roi.facts.exchange_rate import told_rates
 from roi.facts.price import ApiPrice
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
-from roi.usage.measure.days import Days, growth_told, spans_told
+from roi.usage.measure.days import Days
+from roi.usage.measure.growth import growth_told
 from roi.usage.measure.lengths import lengths_of
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, price_on, searched_usd
 from roi.usage.measure.reconcile import beside_of, beside_tokens
 from roi.usage.measure.shape import Shape
+from roi.usage.measure.without import without_told
 from roi.usage.measure.workload import MeasuredWorkload, unread_cache
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
@@ -143,11 +145,11 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
 
     Where they are counted that write to it (`writes`), so do they, of a prefix that is so much longer.
     """
-    days = f"{len(w.days.complete)} whole days, {day_of(w.days.first)} to {day_of(w.days.last)}{_without(w.days)}"
+    days = f"{len(w.days.complete)} whole days, {day_of(w.days.first)} to {day_of(w.days.last)}{without_told(w.days)}"
     used = w.days.used_told(w.log_days)
     if w.requests_per_day is not None:
         a_day = round(w.requests_per_day, 3)
-        yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.without or used else a_day
+        yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.not_counted or used else a_day
     if w.growth is not None:
         value, low, high = (round(x, 4) for x in w.growth.stated)
         yield "growth_per_year", {
@@ -171,11 +173,6 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
         yield "can_wait_share", round(share, 6)
     if w.shape is not None:
         yield from _load(w.shape, days)
-
-
-def _without(days: Days) -> str:
-    """Which days the user leaves out."""
-    return f", without {spans_told(days.without)} (--without)" if days.without else ""
 
 
 def _load(shape: Shape, over: str) -> Iterator[tuple[str, Any]]:
@@ -368,7 +365,8 @@ def _writes(rows: Sequence[Priced]) -> bool:
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield f"What usage records settle for {w.choice.model}{task}; overlay it: roi compare my.yaml --usage THIS_FILE"
-    yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days{_without(w.days)}; hours are UTC"
+    whole = f"{len(w.days.complete)} whole days{without_told(w.days)}"
+    yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {whole}; hours are UTC"
     if told := w.days.used_told(w.log_days):
         over = "" if w.requests_per_day_of_log is None else (
             f"; {w.requests_per_day_of_log:,.0f} requests a day over all {len(w.log_days.complete)}")

@@ -14,7 +14,7 @@ from typing import Final
 
 from roi.errors import InputError, day_meant
 from roi.usage.measure.aggregate import DAY_S, Spend
-from roi.usage.measure.days import Days
+from roi.usage.measure.days import Days, spans_told
 from roi.usage.measure.pricing import EPOCH, day_of
 from roi.usage.read.columns import DAY_US, bucket_index
 from roi.usage.read.lazy_ibis import Table
@@ -61,10 +61,17 @@ def leave_out(spans: Sequence[Span], every: Sequence[Spend], days: Days | None, 
             told = f"{a}" if a == b else f"{a}{TO}{b}"
             raise InputError(f"{OPTION}: {told} is outside these files, which go from {first} to {last} (UTC)")
         gone |= set(range((max(a, first) - EPOCH).days, (min(b, last) - EPOCH).days + 1))
-    if len(gone) == days.last - days.first + 1:
+    gone -= set(days.unseen)
+    if len(gone) == days.counted:
         raise InputError(f"{OPTION}: no day is left of {first} to {last}")
     _refuse_parted(every, gone)
     return replace(days.only(lambda day: day not in gone), without=tuple(sorted(gone)))
+
+
+def without_told(days: Days) -> str:
+    """Which days count in no mean, in words after a comma; empty for none."""
+    kinds = ((days.without, OPTION), (days.unseen, "in no file"))
+    return "".join(f", without {spans_told(gone)} ({why})" for gone, why in kinds if gone)
 
 
 def _refuse_parted(rows: Sequence[Spend], gone: AbstractSet[int]) -> None:

@@ -13,7 +13,8 @@ from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
 from roi.facts.price import ApiPrice
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
-from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, days_in_use, trend, whole_weeks
+from roi.usage.measure.days import Days, days_in_use
+from roi.usage.measure.growth import LEAST_WEEKS, Growth, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -211,7 +212,7 @@ def measure_workload(
     else:
         prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest,
                                    total_input / count if count else float("inf"))
-    growth = trend(_by_day(rows), days.complete) if days == log else None
+    growth = None if days.ends_within(log) else trend(_by_day(rows), days.complete)
     batched = total_requests([row for row in rows if row.batch])
     found = MeasuredWorkload(
         choice=choice, days=days, log_days=log, requests=requests, requests_per_day=per_day, requests_per_day_of_log=of_log,
@@ -288,7 +289,7 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool)
     elif w.requests_per_day is None:
         yield "requests_per_day", ("no day is covered whole" if not w.days.complete
                                    else "no request on a day that is covered whole")
-    if w.days != w.log_days:
+    if w.days.ends_within(w.log_days):
         yield "growth_per_year", "it began or ended within these records, and calls that move between models are no growth"
     elif w.growth is None:
         weeks = len(whole_weeks(w.days.complete))

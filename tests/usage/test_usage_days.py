@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from roi.numerics.busiest import busiest_by_chance
 from roi.usage.measure.aggregate import SUMS, Spend
 from roi.usage.measure.days import HOUR_US, complete_days
-from roi.usage.measure.peak import busiest_by_chance
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.scenario_part import _load
 from roi.usage.measure.shape import OneDay, load_shape

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
+from usage_support import usage_answer
 
 from roi import measure_usage
 from roi.cli import main
@@ -414,6 +415,15 @@ def test_what_is_cached_below_the_minimum_of_the_mean_is_billed_as_recorded(tmp_
     assert made.exit_code == 0, made.stderr
     told = run("compare", mine, "--set", "draws=0").stdout
     assert "Bill not checked: computed $59 in month 1" in told
+
+
+def test_a_day_that_is_cut_off_makes_no_request_shorter(tmp_path):
+    """1,000 requests a day: 3,000 tokens and 100 each, whether there is a day of three tenths of them after the ten or not."""
+    cut = "2026-11-12,claude-haiku-4-5,standard,≤ 200k,300000,60000,0,540000,30000\n"
+    for rows in (CONSOLE, CONSOLE + cut):
+        (tmp_path / "console.csv").write_text(rows, encoding="utf-8")
+        found = usage_answer(tmp_path / "console.csv", "--requests-per-day", "1000", "--tasks", "0")["workload"]
+        assert (found["input_tokens"], found["output_tokens"]) == (pytest.approx(3000.0), pytest.approx(100.0))
 
 
 @pytest.mark.parametrize(("at_once", "in_batch"), [

@@ -99,7 +99,7 @@ def test_the_json_has_the_promised_keys_and_hand_made_totals(log):
         "uncached_input": 120_000, "cache_read": 0, "cache_write": 0, "output": 21_600}
     assert found["total_usd"] == pytest.approx(0.456)
     assert found["days"] == {"first": "2026-10-05", "last": "2026-10-06", "complete": 2, "left_out": [], "without": [],
-                             "silent": []}
+                             "silent": [], "in_no_file": []}
     assert found["without"] is None
     assert found["workload"]["requests_per_day"] == 48.0
     assert found["reconciliation"] is None

@@ -82,7 +82,7 @@ def test_a_day_left_out_of_the_middle_is_neither_counted_nor_zero(tmp_path: Path
     assert (found["requests"], found["without"]["requests"]) == (calls, gone)
     assert found["total_usd"] + found["without"]["total_usd"] == pytest.approx(job["total_usd"])
     assert found["days"] == {"first": "2026-09-07", "last": "2026-11-15", "complete": 69, "left_out": [], "silent": [],
-                             "without": ["2026-10-14"]}
+                             "without": ["2026-10-14"], "in_no_file": []}
     assert workload["growth_per_year"]["weeks"] == 9
     assert "2026-10-14" not in {each["day"] for each in found["by_day"]}
     weekly = np.array([[by_day.get(str(MONDAY + np.timedelta64(7 * week + day, "D")), np.nan) for day in range(7)]

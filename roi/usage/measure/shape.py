@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from roi.numerics.arrays import Array, Ints
+from roi.numerics.busiest import RARE, above_chance, busiest_by_chance, shrunk
 from roi.usage.measure.aggregate import DAY_S, MINUTE_S, Minutes
-from roi.usage.measure.peak import RARE, above_chance, busiest_by_chance, shrunk
 from roi.usage.measure.pricing import day_of
 
 DAYS_OF_WEEK: Final = 7
@@ -79,7 +79,7 @@ class Shape:
     chance_to_mean: float
     """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
     peak_to_mean: float | None
-    """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell, or none of
+    """The busiest minute over the mean, chance taken out; None where the calls are too few to tell, or none of
     them is of a whole day: what a mean day has, whose peak it is over, is not known then."""
     exact: Exactness = EXACT
     """How exact the times of the calls are."""

@@ -198,7 +198,7 @@ def measure_workload(
     per_day = requests_per_day if per_day is None else per_day
     count: float | None = requests
     if count is None and requests_per_day is not None and rows:  # as many as the user's figure implies for the days of the rows
-        count = requests_per_day * days.counted
+        count = requests_per_day * _mean_days(rows, days)
     lengths = prefix = shape = None
     if calls:
         cells = length_cells(kept, backend, max((sum(row.tokens[name] for name in TOKENS) for row in rows), default=0))
@@ -274,12 +274,23 @@ def _by_day(rows: Sequence[Spend]) -> Mapping[int, float]:
 
 def _per_day(rows: Sequence[Spend], days: Days) -> float | None:
     """Requests of a mean day (`Days.mean`); of all days where a bucket spans more than two."""
-    spanning = [row for row in rows if row.kind == "bucket" and (row.last_us or 0) - (row.first_us or 0) > 2 * DAY_US]
     if not days.complete:
         return None
-    if spanning:
+    if _spanning(rows):
         return (total_requests(rows) or 0) / days.counted
     return days.mean((row.day, row.requests or 0) for row in rows) or None
+
+
+def _mean_days(rows: Sequence[Spend], days: Days) -> float:
+    """The tokens of all rows in tokens of a mean day (`Days.mean`): a day that is cut off is no whole one."""
+    tokens = [(row.day, float(sum(row.tokens[name] for name in TOKENS))) for row in rows]
+    mean = 0.0 if _spanning(rows) else days.mean(tokens)
+    return sum(count for _, count in tokens) / mean if mean else days.counted
+
+
+def _spanning(rows: Sequence[Spend]) -> bool:
+    """True where a bucket spans more than two days, so that what a mean day had is known of all days alone."""
+    return any(row.kind == "bucket" and (row.last_us or 0) - (row.first_us or 0) > 2 * DAY_US for row in rows)
 
 
 def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool, in_weeks: bool) -> Iterator[tuple[str, str]]:

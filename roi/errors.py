@@ -138,14 +138,13 @@ class UnknownName(InputError):
 
     @property
     def offered(self) -> str:
-        """The end of the message: the nearest known names, else those that have this one among their words."""
-        near = nearest(self._name, self._known)
-        word = re.compile(rf"(?<![^\W_]){re.escape(self._name)}(?![^\W_])", re.IGNORECASE)
-        if not near and len(self._name) > SHORT and (having := sorted(filter(word.search, self._known))):
-            return f"; names that have it: {first_of(having, OFFERED)}{self._end}"
+        """The end of the message: known names that have this one in them, then those that look like it."""
+        having = names_with(self._name, self._known)
+        near = list(dict.fromkeys([*having, *nearest(self._name, self._known)]))[:OFFERED]
+        more = f" and {len(having) - OFFERED:,} more have it in them" if len(having) > OFFERED else ""
         known = ", ".join(self._all or (self._known if len(self._known) <= FEW else ()))
         none = f"; none of the {len(self._known):,} known names is like it" if self._known else ""
-        return (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none) + self._end
+        return (f"; nearest: {', '.join(near)}{more}" if near else f"; known: {known}" if known else none) + self._end
 
     def __str__(self) -> str:
         return visible(self.brief) + self.offered
@@ -252,6 +251,24 @@ def nearest(name: str, known: Iterable[str], n: int = OFFERED, cutoff: float = 0
 def _words(name: str) -> list[str]:
     """The words of a name that signs part."""
     return [word for word in re.split(r"[\W_]+", name) if word]
+
+
+def names_with(text: str, known: Iterable[str]) -> list[str]:
+    """The known names that have the text in them: h100 is in H100-80GB-SXM, haiku45 in claude-haiku-4.5.
+
+    Signs and capitals count for nothing, and versions may be left out (llama70, in llama-3.1-70b). First come those in which it
+    begins a word, of these the shortest. A text of few letters is in too many.
+    """
+    letters = "".join(_words(text.lower()))
+    if len(letters) <= SHORT:
+        return []
+    inside = re.compile(r"[\W_]*".join(letters))
+    begins, ranks = re.compile(rf"(?<![^\W_]){inside.pattern}"), dict[str, tuple[bool, int, str]]()
+    for low, name in {each.lower(): each for each in sorted(known)}.items():
+        spelled = low, VERSION.sub("", low)
+        if any(map(inside.search, spelled)):
+            ranks[name] = not any(map(begins.search, spelled)), len(name), name
+    return sorted(ranks, key=lambda name: ranks[name])
 
 
 def nearest_told(name: str, known: Iterable[str], n: int = OFFERED, cutoff: float = 0.4) -> str:

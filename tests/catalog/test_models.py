@@ -7,7 +7,7 @@ import pytest
 from long_tables import every_row
 
 from roi.catalog.models.shapes import find_model, load_models
-from roi.errors import UnknownName, nearest
+from roi.errors import UnknownName, names_with, nearest
 from roi.estimate.serving.weight_formats import step_read_bytes
 from roi.facts.model import ModelShape
 
@@ -161,6 +161,18 @@ def test_names_that_differ_in_a_version_or_share_a_word_are_near() -> None:
     assert nearest("uses_batch", fields) == ["uses_cache", "batch_hours", "batch_share"]
     assert nearest("uses_cash", fields) == ["uses_cache", "writes_cache", "seats"]
     assert nearest("xyz_batch", fields, cutoff=0.99) == []
+
+
+def test_names_that_have_in_them_what_was_written_are_offered_before_those_that_look_like_it() -> None:
+    """Where it begins a word first, then the shortest; a version may be left out. Three letters are in too many."""
+    known = ["codellama-70b", "meta-llama/llama-3.1-70b-instruct", "llama-3-70b", "lama71", "claude-haiku-4.5", "H100-80GB-SXM"]
+    assert names_with("llama70", known) == ["llama-3-70b", "meta-llama/llama-3.1-70b-instruct", "codellama-70b"]
+    assert names_with("Haiku_45", known) == ["claude-haiku-4.5"]
+    assert (names_with("H.100", known), names_with("70b", known)) == (["H100-80GB-SXM"], [])
+    with pytest.raises(UnknownName, match=r"nearest: llama-3-70b, meta-llama/llama-3.1-70b-instruct, codellama-70b$"):
+        raise UnknownName("model", "llama70", known, "model")
+    with pytest.raises(UnknownName, match=r"nearest: a-mini, b-mini, c-mini and 2 more have it in them$"):
+        raise UnknownName("model", "mini", [f"{letter}-mini" for letter in "edcba"], "model")
 
 
 def test_an_unknown_model_is_an_error_that_names_the_nearest() -> None:

@@ -55,9 +55,8 @@ def _successor_json(answer: NextAnswer) -> dict[str, object] | None:
 
 
 def _with_successor(answer: NextAnswer) -> Iterable[Block]:
-    """What to do first were the vendor's suggestion for today's model, which ends, a candidate; or to find out what follows."""
+    """What to do first were the vendor's suggestion for today's model, which ends, a candidate."""
     if (s := answer.successor) is None:
-        yield from (Paragraph(told) for told in (to_name(answer.comparison),) if told)
         return
     told = f"not valued, for that is refused: {s.refused}" if s.answer is None else step_sentence(s.answer)
     yield Paragraph(f"{s.model.partition('/')[2]}, which the vendor suggests after today's model, is no candidate and in no"
@@ -89,19 +88,23 @@ def _step(answer: NextAnswer) -> str:
         return f"CORRECT FIRST: {v.sentence} What follows is of the input as it stands."
     steps = ", then to ".join(option_label(c.case, id) for id in v.steps)
     do = f"stay{' until it ends' * bool(instead_of_staying(c))}" if v.leader == "stay" else f"change to {steps}{holds_while(c)}"
+    first = "" if answer.successor is not None else to_name(c)
+    free = f"{first[0].lower()}{first[1:]} " if first else ""
+    after = f"{free}After that: " if free else ""
     late = f"; it takes {told}" if e is not None and (told := too_late(c, e)) else ""
     if v.measure_first is not None and e is not None:
         timed = e.kind == TIME_API
         odds, pays = "at even odds" if timed else "on average", f" (worth it where the chance of a miss is {where_it_pays(e)})"
-        return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} {odds}, its cost and the"
+        return (f"MEASURE FIRST: {after}{_what(c, e, e.items)}, worth {usd(e.first_net_usd)} {odds}, its cost and the"
                 f" delay taken off{pays * timed}{late}; else {do}.")
     if e is None and (lost := nothing_fails(c) or looser_slo(c)):
-        return f"DO NOW: {do}. THEN: {lost}"
+        return f"DO NOW: {do}. THEN: {free}{lost}"
     if e is None and answer.best_gates:
-        return f"DO NOW: {do}. THEN: with its gate counted as blind no test is worth more than it costs."
+        blind = f"{'W' if free else 'w'}ith its gate counted as blind no test is worth more than it costs"
+        return f"DO NOW: {do}. THEN: {free}{blind}."
     if e is None:
-        return f"DO NOW: {do}. THEN: nothing is worth measuring, {nothing_pays(c)}."
-    return f"DO NOW: {do}. THEN: {_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}{late}."
+        return f"DO NOW: {do}. THEN: {free}{'Nothing else' if free else 'nothing'} is worth measuring, {nothing_pays(c)}."
+    return f"DO NOW: {do}. THEN: {after}{_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}{late}."
 
 
 def _what(c: Comparison, e: Experiment, size: int | None) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 
 import pytest
@@ -11,12 +11,13 @@ from ending_model import ENDING
 from roi.answers.check import _following
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.measuring.worth import Experiment
 from roi.errors import ScenarioError, UnknownName
 from roi.report.comparison.answer_json import comparison_json
 from roi.report.comparison.screen import comparison_text
 from roi.report.layout.blocks import render
 from roi.report.layout.wording import short_usd
-from roi.report.next import next_blocks
+from roi.report.next import next_blocks, step_sentence
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, parse_yaml
 from roi.units import to_digits, whole_percent
@@ -163,7 +164,13 @@ def test_the_price_of_a_successor_that_nobody_named_at_which_the_answer_turns_is
              f" to 1.6): above about {at:g} x today's the advice is gpt-6-luna.")
     text = " ".join(comparison_text(c, ()).split())
     assert f"THEN {first} Nothing else is worth measuring: no test" in text
-    assert first in " ".join(render(next_blocks(NextAnswer(comparison=c, warnings=(), note=""), full=False)).split())
+    said = " ".join(render(next_blocks(NextAnswer(comparison=c, warnings=(), note=""), full=False)).split())
+    assert f"until it ends. THEN: f{first[1:]} Nothing else is worth measuring, no test" in said
+    assert said.count("find out what follows") == 1
+    e = Experiment(kind="usage-log", option="stay", cost_usd=10.0, months=0.0, worth_usd=50.0, net_usd=40.0, first_net_usd=40.0,
+                   evppi_usd=60.0, error_usd=1.0)
+    tested = NextAnswer(comparison=replace(c, verdict=replace(c.verdict, then=e)), warnings=(), note="")
+    assert f"THEN: f{first[1:]} After that: " in step_sentence(tested)
     assert json.loads(comparison_json(c, scenario=None, warnings=()))["successor_turns"] == [asdict(turn)]
     far = ending_soon(", ends_in_months: 20")
     assert far.successor_turns

@@ -104,7 +104,7 @@ def _fixed(question: QualityQuestion, found: EvaluationSet, earlier: dict[str, A
 
 def _refuse_gaps(found: EvaluationSet, measured: Measured) -> None:
     """InputError where a row is left out, or an item of one system is missing of another (--strict)."""
-    gaps = [found.notes.told()] if found.notes.left_out else []
+    gaps = [*found.notes.empty, *([found.notes.told()] if found.notes.left_out else [])]
     items = {score.system: score.items for score in measured.scores}
     gaps += [f"{each.system[:60]}: {each.pairs:,} of {len(found.items):,} items pair" for each in measured.differences
              if each.pairs < max(items[each.system], items[measured.incumbent])]

@@ -59,6 +59,8 @@ def cautions(
             yield Caution(f"{seen:,} of {len(found.items):,} items stand in the training file: what they score says"
                           " nothing of new ones; leave them out")
     yield from map(Caution, found.notes.cut_short)
+    for sentence in found.notes.empty:
+        yield Caution(f"{sentence}, left out", kept=False)
     if words := found.notes.told_words():
         yield Caution(f"words that say neither right nor wrong are left out: {words}")
     yield from map(Caution, _moved_rules(fixed, results_on))

@@ -83,6 +83,11 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     for path in find_files(files):
         before = len(table)
         with open_source(path, notes) as source:
+            if not source.first and isinstance(source.head.get("eval"), dict):
+                asked.system_of_file(source.path)
+                notes.empty.append(f"{source.path}: a log of Inspect without a sample"
+                                   f" (status {str(source.head.get('status', 'unknown'))[:20]})")
+                continue
             form = _format(source, asked)
             columns |= dict.fromkeys(source.first)
             for place, row in form.rows(source, asked, notes):
@@ -91,14 +96,7 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
         notes.sources.append((source.path, form.title, len(table) - before))
     notes.metrics = dict.fromkeys(f"{name}{asked.read_as}" for name in notes.metrics)
     _refuse_unread(table, notes, asked, columns)
-    for old, _ in asked.systems:
-        if old not in table.called and not any(old in {path, path.rpartition("/")[2]} for path, _, _ in notes.sources):
-            raise UnknownName("--system", old, table.called, "system of the files:")
-    if unmet := next((word for word, _ in asked.words if word not in asked.met), None):
-        raise UnknownName("--word", unmet, notes.words, "word of a score in the files:")
-    for what, column in asked.columns:
-        if not table.tells(what):
-            raise UnknownName("--map", column, columns, f"column (or one that tells no row's {what})")
+    _refuse_unused(table, notes, asked, columns)
     found = table.settle(asked, notes)
     if asked.right_from is not None and not np.nanmax(found.marks) > 0:
         raise InputError(f"--right-from: {asked.right_from:g} is not usable; no score of these files reaches it, so that all"
@@ -114,10 +112,27 @@ def _refuse_unread(table: "_Rows", notes: Notes, asked: Asked, columns: Iterable
         raise InputError(f"FILES: grades by letter: {words}")
     if not len(table):
         unnamed = f"; --map item=COLUMN names the item: {', '.join(columns)[:200]}" if NO_ID in notes.left_out else ""
-        why = f": {notes.told()}{unnamed}{'; ' + words if words else ''}" if notes.left_out else ""
+        told = "; ".join([*notes.empty, *filter(None, [notes.told()])])
+        why = f": {told}{unnamed}{'; ' + words if words else ''}" if told else ""
         raise InputError(f"FILES: no row that counts{why}")
     if asked.filter is not None and not any(title == HARNESS.title for _, title, _ in notes.sources):
         raise InputError(f"--filter: {asked.filter[:40]!r} is without effect; {HARNESS.title} alone have filters")
+
+
+def _refuse_unused(table: "_Rows", notes: Notes, asked: Asked, columns: Iterable[str]) -> None:
+    """Raise InputError for a name of --system, --word or --map that nothing in the files bears."""
+    for old, _ in asked.systems:
+        if old in table.called or old in asked.met:
+            continue
+        if any(old in {path, path.rpartition("/")[2]} for path, _, _ in notes.sources):
+            raise InputError(f"--system: {old[:80]} names the system of each row; --system OLD=NEW renames one of"
+                             f" {', '.join(list(table.called)[:6])}")
+        raise UnknownName("--system", old, table.called, "system of the files:")
+    if unmet := next((word for word, _ in asked.words if word not in asked.met), None):
+        raise UnknownName("--word", unmet, notes.words, "word of a score in the files:")
+    for what, column in asked.columns:
+        if not table.tells(what):
+            raise UnknownName("--map", column, columns, f"column (or one that tells no row's {what})")
 
 
 def _format(source: Source, asked: Asked) -> Format:

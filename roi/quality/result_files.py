@@ -95,6 +95,8 @@ def _begin(shown: str, head: Document, rows: Iterator[tuple[str, Document]]) -> 
     """The source, read up to its first row; what stands beside the rows goes into `head`."""
     if (first := next(rows, None)) is not None:
         return Source(shown, head, first[1], chain([first], rows))
+    if isinstance(head.get("eval"), dict):  # a run of Inspect that ended before its first sample, or kept none
+        return Source(shown, head, {}, rows)
     if Path(shown).stat().st_size == 0:
         raise InputError(f"{shown}: empty; results are {KNOWN}")
     refuse_other("", Path(shown), "results of an evaluation", EVALUATION, USAGE)
@@ -133,7 +135,8 @@ def _is_lines(start: str) -> bool:
     except (ValueError, RecursionError):
         goes_on = line.rstrip().endswith(("[", "{", ",", ":"))  # a document whose rows stand one a line
         return len(line) < PEEK and not goes_on and start.startswith("{") and rest.lstrip().startswith("{")
-    holds_rows = any(isinstance(first.get(path[0]), (list, dict)) for path in ROWS) if isinstance(first, dict) else True
+    names = {path[0] for path in ROWS} | {"eval"}
+    holds_rows = any(isinstance(first.get(name), (list, dict)) for name in names) if isinstance(first, dict) else True
     return isinstance(first, dict) and (bool(rest.strip()) or not holds_rows)
 
 

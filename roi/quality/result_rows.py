@@ -72,7 +72,7 @@ class Asked:
     words: tuple[tuple[str, float], ...] = ()
     """(word of a score, the score that it stands for, as the files write scores); one letter is then no other word."""
     met: set[str] = field(default_factory=set, compare=False)
-    """Words of `words` that were read."""
+    """Words of `words` that were read, and files of `systems` whose system was asked for."""
 
     def __post_init__(self) -> None:
         """Raise InputError where no score of the scale, or every one, would be right, and where a word stands for none."""
@@ -86,7 +86,9 @@ class Asked:
 
     def system_of_file(self, path: str) -> str | None:
         """What was said to be the system of a file, by its path or its name."""
-        return next((new for old, new in self.systems if old in {path, path.rpartition("/")[2]}), None)
+        file, system = next((each for each in self.systems if each[0] in {path, path.rpartition("/")[2]}), ("", None))
+        self.met.add(file)
+        return system
 
     def word(self, word: str) -> float | None:
         """The score that a word in lower case stands for, which is then met; None where nobody said it."""
@@ -127,6 +129,8 @@ class Notes:
     """Answers of a system, as the files call it, that failed by how long they took or what they cost alone."""
     words: dict[str, int] = field(default_factory=dict)
     """Words in the place of a score that say neither right nor wrong, with their rows."""
+    empty: list[str] = field(default_factory=list)
+    """Sentences on files without a row, which are left out."""
 
     def unread(self, mark: object) -> None:
         """Count a mark that is no score, where it is a word."""
@@ -154,7 +158,10 @@ class Notes:
 
 @dataclass(frozen=True)
 class Source:
-    """An opened file: its documents one by one, each with its place, and what stands beside them."""
+    """An opened file: its documents one by one, each with its place, and what stands beside them.
+
+    `first` is empty where there is none, as in a log of a run that ended before its first sample.
+    """
 
     path: str
     head: Document

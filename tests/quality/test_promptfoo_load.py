@@ -88,6 +88,25 @@ def test_a_test_that_asks_for_speed_alone_judges_no_answer(tmp_path: Path) -> No
     assert found.left_out == {LOAD_ALONE: 1}
 
 
+def test_a_test_that_checks_nothing_is_no_right_answer(tmp_path: Path) -> None:
+    """promptfoo lets it pass with a score of 1, or 0 where nothing of it counts: o is right on one of two that were checked.
+
+    A scoring function may judge by what else weighs nothing, and a named score is of its assertion whatever that weighs.
+    """
+    results = [result(item, model, 1.0, told("contains"), success=True) for item in (0, 1) for model in ("gpt-5", "o")]
+    results[3] = result(1, "o", 0.0, told("contains!"))
+    unchecked = [result(2, "o", 1.0, success=True, reason="No assertions"),
+                 result(3, "o", 0.0, told("contains", weight=0), told("equals", metricOnly=True), success=True)]
+    for options in ((), ("--metric", "score")):
+        found = judged(tmp_path, *results, *unchecked, options=options)
+        assert found.scores["o"] == (2, 0.5)
+        assert found.left_out == {"no assertion: nothing was checked": 2}
+    own = result(3, "o", 1.0, told("contains", weight=0), success=True, assertScoringFunction="file://own.js")
+    assert judged(tmp_path, *results, own).scores["o"] == (3, round(2 / 3, 6))
+    assert judged(tmp_path, *results, *unchecked, options=("--metric", "speed")).scores["o"] == (3, 0.25)
+    assert "no row that counts: 1 x no assertion: nothing was checked" in judged(tmp_path, unchecked[0]).error
+
+
 def test_what_other_rules_decided_stands(tmp_path: Path) -> None:
     """A scoring function, or a guardrail: the parts say another end than the file."""
     assert one(tmp_path, told("contains"), told("latency!"), score=0.1) == 0.0

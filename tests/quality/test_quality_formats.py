@@ -100,6 +100,36 @@ def test_logs_of_inspect_by_hand(ending: str) -> None:
     assert (found.data["metrics"], found.data["runs"], found.data["results_on"]) == (["match"], 2, "2026-11-26")
 
 
+def test_a_log_of_inspect_is_of_the_system_that_its_file_is_said_to_be(tmp_path: Path) -> None:
+    """Two runs of one model, as of two prompts: they were copies of each other, and the option was taken and did nothing."""
+    for name, marks in (("old", ("C", "I")), ("new", ("C", "C"))):
+        samples = [{"id": k, "epoch": 1, "scores": {"match": {"value": mark}}} for k, mark in enumerate(marks)]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"eval": {"model": "m", "task": "t"}, "samples": samples}))
+    named = ("--system", "old.json=today", "--system", "new.json=next")
+    assert quality(tmp_path, "--incumbent", "today", *named).scores == {"next": (2, 1.0), "today": (2, 0.5)}
+    rows = write_rows(tmp_path / "rows.jsonl", pair_rows(1, 1, 1, 1))
+    assert "--system: rows.jsonl names the system of each row; --system OLD=NEW renames one of today, other" in quality(
+        rows, "--incumbent", "today", "--system", "rows.jsonl=x").error
+
+
+@pytest.mark.parametrize("ending", ["json", "eval"])
+def test_a_log_of_inspect_without_samples_is_left_out_and_told(ending: str, tmp_path: Path) -> None:
+    """A run that ended before its first sample stood beside others, and a whole folder was refused for it."""
+    empty, log = tmp_path / f"a.{ending}", {"status": "error", "eval": {"model": "m", "task": "orders"}}
+    if ending == "json":
+        empty.write_text(json.dumps(log))
+    else:
+        with zipfile.ZipFile(empty, "w") as archive:
+            archive.writestr("header.json", json.dumps(log))
+    named = f"{empty}: a log of Inspect without a sample (status error)"
+    assert quality(empty).error == f"roi: FILES: no row that counts: {named}"
+    files = [empty, *(DATA / "inspect" / f"{name}.json" for name in ("gpt-6-sol", "gpt-6-luna"))]
+    found = quality(*files, "--incumbent", "mockllm/gpt-6-sol")
+    assert (found.code, len(found.scores), len(found.data["sources"])) == (0, 2, 2)
+    assert f"{named}, left out" in found.data["warnings"]
+    assert f"--strict: {named};" in quality(*files, "--incumbent", "mockllm/gpt-6-sol", "--strict").error
+
+
 def test_an_older_archive_of_inspect_has_no_summaries(tmp_path: Path) -> None:
     for name in ("gpt-6-sol", "gpt-6-luna"):
         with zipfile.ZipFile(DATA / "inspect" / f"{name}.eval") as old, zipfile.ZipFile(tmp_path / f"{name}.eval", "w") as new:

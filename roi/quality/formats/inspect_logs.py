@@ -18,13 +18,13 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     about = source.head["eval"]
     if isinstance(date := about.get("created"), str):
         notes.dates.append(date[:10])
-    task, samples = about.get("task") or "task", 0
+    task, samples, model = about.get("task") or "task", 0, asked.system_of_file(source.path) or about.get("model")
     for place, sample in source.documents:
         samples += 1
         failed, scores = bool(sample.get("error")), block(sample.get("scores"))
         mark = _mark(scores, asked, notes, place) if scores and not failed else None
         item = sample.get("id")
-        yield place, Row(f"{task}/{item}" if item is not None else None, about.get("model"), mark, run=sample.get("epoch"),
+        yield place, Row(f"{task}/{item}" if item is not None else None, model, mark, run=sample.get("epoch"),
                          lacks=FAILED if failed else NO_SCORE)
     if (status := source.head.get("status", "success")) != "success":
         items, epochs = block(about.get("dataset")).get("samples"), block(about.get("config")).get("epochs")

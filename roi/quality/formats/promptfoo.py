@@ -11,6 +11,10 @@ in words of promptfoo's own (src/matchers/rubric.ts), and `not-` turned it into 
 set of assertions stand copies of those in it. What crashed in a function of the user's is no judge: it fails where the answer
 is no JSON too.
 
+A test without assertions passes with a score of 1, and promptfoo counts it among those that passed (AssertionsResult.
+noAssertsResult, the reason is "No assertions"); nothing was checked, so that it is left out. So is `success` or `score` of one
+whose assertions all weigh nothing or are metrics alone: these cannot fail (src/assertions/index.ts).
+
 Assertions on time, cost or how likely the model took its own words to be say nothing of whether the answer is right. A test
 counts as it would end without them, by promptfoo's own rule (src/assertions/assertionsResult.ts): all others hold, or their
 weighted mean reaches the threshold; where that rule with them does not end as the file says (a scoring function, a guardrail),
@@ -42,6 +46,9 @@ JUDGES: Final = ("llm-rubric", "model-graded-", "factuality", "g-eval", "search-
 LOAD: Final = frozenset({"latency", "cost", "perplexity", "perplexity-score", "trace-span-duration"})
 """Types of assertions, also behind `not-`, that no quality of the answer meets or misses."""
 NO_QUALITY: Final = "no assertion on the answer: latency, cost or perplexity alone"
+NO_ASSERTION: Final = "no assertion: nothing was checked"
+NONE_MADE: Final = "No assertions"
+"""promptfoo's reason of a test without assertions."""
 ADDED_UP: Final = re.compile(r"Aggregate score -?[\d.]+ \S+ (-?[\d.]+) threshold")
 """Reason of a test or a set that has a threshold."""
 NEARLY: Final = 1e-6
@@ -55,6 +62,9 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     for place, found in source.documents:
         failed = found.get("failureReason") == ERROR
         whole = failed or (asked.metric or "success") not in {"success", "score"} - block(found.get("namedScores")).keys()
+        if not failed and _unchecked(found, named=whole):
+            notes.drop(NO_ASSERTION, place)
+            continue
         result = found if whole else _without_load(found)
         if result is None:
             notes.drop(NO_QUALITY, place)
@@ -76,6 +86,16 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
                          lacks=FAILED if failed else UNJUDGED if lost else NO_SCORE)
     if isinstance(date := source.head.get("results.timestamp"), str):
         notes.dates.append(date[:10])
+
+
+def _unchecked(result: Document, *, named: bool) -> bool:
+    """True where no assertion was made, or none on which more than a named score rests."""
+    grading = block(result.get("gradingResult"))
+    parts = list(_components(grading))
+    if not parts:
+        return grading.get("reason") == NONE_MADE
+    own = block(result.get("testCase")).get("assertScoringFunction") is not None
+    return not (named or own or any(map(_counts, parts)))
 
 
 def _without_load(result: Document) -> Document | None:

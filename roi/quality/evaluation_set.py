@@ -78,7 +78,7 @@ class EvaluationSet:
 
 def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     """The results in FILES; InputError where they are none, or contradict each other."""
-    table, notes = _Rows(dict(asked.systems), unscored_wrong=asked.unscored_wrong), Notes()
+    table, notes = _Rows(dict(asked.systems), unscored_wrong=asked.unscored_wrong), Notes(asked)
     columns: dict[str, None] = {}
     for path in find_files(files):
         before = len(table)

@@ -76,13 +76,30 @@ class Asked:
 
     def __post_init__(self) -> None:
         """Raise InputError where no score of the scale, or every one, would be right, and where a word stands for none."""
-        least, most = self.scale or (0.0, 1.0)
+        least, most = self.ends
         for word, value in () if self.scale is None and self.right_from is not None else self.words:
             if not least <= value <= most:
-                raise InputError(f"--word: {word[:40]}={value:g} is not usable; a score from {least:g} to {most:g}")
+                raise InputError(f"--word: {word[:40]}={value:g} is not usable; a score from {least:g} to {most:g}"
+                                 f"{self._on_scale(value)}")
         if self.scale is not None and self.right_from is not None and not self.scale[0] < self.right_from <= self.scale[1]:
             low, high = self.scale
             raise InputError(f"--right-from: {self.right_from:g} is not usable; above {low:g} and at most {high:g} (--scale)")
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The scores of a wrong and of a right answer, as the files write them."""
+        if self.scale is None and self.right_from is not None:
+            return min(0.0, self.right_from - 1.0), self.right_from
+        return self.scale or (0.0, 1.0)
+
+    def _on_scale(self, value: float) -> str:
+        """What a word's value outside of the scale may be meant to be on it; empty without a scale."""
+        if self.scale is None:
+            return ""
+        low, high = self.scale
+        meant = (f"{value:g} of the way is {low + value * (high - low):g}" if 0 <= value <= 1 else
+                 f"nearest: {min(max(value, low), high):g}")
+        return f", as the files write it (--scale); {meant}"
 
     def system_of_file(self, path: str) -> str | None:
         """What was said to be the system of a file, by its path or its name."""
@@ -112,6 +129,7 @@ PLAIN: Final = Asked()
 class Notes:
     """What reading noticed, for the reader of the answer."""
 
+    asked: Asked = PLAIN
     left_out: dict[str, int] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
     """The first place of each reason."""
@@ -143,7 +161,7 @@ class Notes:
         if not often or len(self.words) > MOST_WORDS:
             return ""
         told = ", ".join(f"{rows:,} x {word!r}" for word, rows in often.items())
-        return f"{told}; say what each counts, once for each: {_counting(next(iter(often)))}"
+        return f"{told}; say what each counts, once for each: {_counting(next(iter(often)), self.asked)}"
 
     def drop(self, reason: str, where: str, rows: int = 1) -> None:
         """Count rows that are left out."""
@@ -184,16 +202,16 @@ class Format:
     """Each row with its place."""
 
 
-def _counting(word: str) -> str:
-    """How a word is told to count: silence as wrong, half an answer as half; what nobody can tell is left to who knows it."""
-    plain = word.lower()
-    if plain in LETTERS:
+def _counting(word: str, asked: Asked) -> str:
+    """How a word is told to count, in the files' unit: silence as wrong, half an answer as half, the rest by who knows it."""
+    plain, (low, high) = word.lower(), asked.ends
+    if plain in LETTERS and asked.scale is None:
         return f"--word {word}=4 --scale 0..4, as a school's A may"
     if SILENT.fullmatch(plain):
-        return f"--word {quote(f'{word}=0')}, or --unscored wrong for all that have no score"
-    if HALVES.match(plain):
-        return f"--word {quote(f'{word}=0.5')}"
-    return f"--word {quote(f'{word}=1')} where it is right, {quote(f'{word}=0')} where it is wrong"
+        return f"--word {quote(f'{word}={low:g}')}, or --unscored wrong for all that have no score"
+    if HALVES.match(plain) and asked.right_from is None:
+        return f"--word {quote(f'{word}={(low + high) / 2:g}')}"
+    return f"--word {quote(f'{word}={high:g}')} where it is right, {quote(f'{word}={low:g}')} where it is wrong"
 
 
 def read_scale(text: str) -> tuple[float, float]:

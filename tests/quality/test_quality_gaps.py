@@ -50,6 +50,31 @@ def test_what_a_word_counts_is_suggested_as_it_can_be_told(word: str, told: str,
                            f" each: {told}")
 
 
+@pytest.mark.parametrize(("options", "half", "silent"), [
+    (("--scale", "1..5"), "half=3", "none=1"), (("--scale", "-1..1"), "half=0", "none=-1"),
+    (("--right-from", "4"), "half=4 where it is right, half=0 where it is wrong", "none=0"),
+])
+def test_a_word_is_suggested_as_the_files_write_scores_and_read_so(
+    options: tuple[str, ...], half: str, silent: str, tmp_path: Path,
+) -> None:
+    """A half of 1 to 5 is 3; 0.5 was told, and then refused."""
+    for word, told in (("half", half), ("none", silent)):
+        path = worded(tmp_path, "0.5" if options[1] == "-1..1" else "5", word)
+        warning = quality(path, *TODAY, *options).data["warnings"][0]
+        assert f"once for each: --word {told}" in warning
+        assert quality(path, *TODAY, *options, "--word", told.split()[0]).code == 0
+
+
+def test_a_word_off_the_scale_is_refused_with_what_may_be_meant(tmp_path: Path) -> None:
+    """Half of the way from 1 to 5 is 3, none of it 1."""
+    path = worded(tmp_path, "5", "half")
+    begins = "roi: --word: half={} is not usable; a score from 1 to 5, as the files write it (--scale); {}"
+    for value, meant in (("0.5", "0.5 of the way is 3"), ("0", "0 of the way is 1"), ("6", "nearest: 5")):
+        found = quality(path, *TODAY, "--scale", "1..5", "--word", f"half={value}")
+        assert (found.code, found.error) == (2, begins.format(value, meant))
+    assert quality(path, *TODAY, "--scale", "1..5", "--word", "half=3").scores["today"] == (20, 0.75)
+
+
 def test_a_system_without_any_score_is_told(tmp_path: Path) -> None:
     """As one with 12 of 13 missing is: `mute` never answered, and counted as wrong it has 0 of 20."""
     rows = [{"id": k, "system": name, "score": mark} for name, mark in (("today", 1), ("other", 1), ("mute", "no-response"))
@@ -57,6 +82,7 @@ def test_a_system_without_any_score_is_told(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "r.jsonl", [*rows, {"id": 20, "system": "today", "score": 1}])
     found = quality(path, *TODAY)
     assert found.scores == {"today": (21, 1.0), "other": (20, 1.0)}
+    assert found.data["without_score"] == [{"system": "mute", "items": 20}]
     assert ("mute: none of its 20 items has a score (failed calls or judges, empty ones, words), so that it is in no figure"
             " here; counted as wrong, 0.0% (--unscored wrong)") in found.data["warnings"]
     assert quality(path, "--incumbent", "mute").error == (

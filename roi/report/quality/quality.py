@@ -250,6 +250,7 @@ def quality_json(answer: QualityAnswer) -> str:
                     "compared_as": None if each.posterior == each.seen else _rate(each.posterior),
                     "probability_reaches_bar": each.reaches_bar, "items_without_score": unscored.get(each.system)}
                    for each in measured.scores],
+        "without_score": [{"system": name, "items": count} for name, count in found.scoreless.items()],
         "differences": differences,
         "cascades": [{"first": each.first, "second": each.second, "without_answer": each.no_answer,
                       **{name: (part := getattr(each, name)) and _rate(part)

@@ -64,10 +64,14 @@ def test_a_margin_that_is_missed_settles_it_however_near_the_bar_lies(tmp_path: 
 
 
 def test_few_items_are_told_once_and_no_chance_is_none(tmp_path: Path) -> None:
-    """One item that is lost: two more such would do, and 99 are needed anyhow. 120 of 400 worse: no draw is within 2 points."""
+    """One item that is lost: one more such would settle it, and a test takes 99; each is said with its meaning.
+
+    120 of 400 worse: no draw is within 2 points.
+    """
     (answer,) = ask(tmp_path, pair_rows(0, 1, 0, 0))
-    assert answer["sentence"].endswith("To know: add 99 items, if the means stay; roi compare takes fewer than 100 items for no"
-                                       " test (verdict.min_items).")
+    assert answer["sentence"].endswith("To know: add 1 item, if the means stay. roi compare takes fewer than 100 items for no"
+                                       " test (verdict.min_items): for that add 99.")
+    assert (answer["more_items"], answer["items_until_tested"]) == (1, 99)
     told = screen(tmp_path, pair_rows(0, 1, 0, 0))
     assert "1 item, fewer than 200: luck decides much" in told
     assert "chance <1% to be at most 2 points worse" in screen(tmp_path, pair_rows(240, 140, 20, 0))
@@ -125,7 +129,7 @@ def test_a_yes_on_few_items_says_that_a_comparison_takes_it_for_untested(tmp_pat
     """All 60 right on both: within 10 points for sure; roi compare asks for 100."""
     (answer,) = ask(tmp_path, pair_rows(60, 0, 0, 0), "--margin", "0.1")
     assert (answer["good_enough"], answer["items_until_tested"]) == ("yes", 40)
-    assert "fewer than 100 items for no test (verdict.min_items): add 40 items for it" in answer["sentence"]
+    assert "fewer than 100 items for no test (verdict.min_items): for that add 40" in answer["sentence"]
 
 
 def test_who_was_judged_on_what_the_incumbent_gets_wrong_alone_is_not_known(tmp_path: Path) -> None:
@@ -135,6 +139,15 @@ def test_who_was_judged_on_what_the_incumbent_gets_wrong_alone_is_not_known(tmp_
     (answer,) = ask(tmp_path, some, "--margin", "0.2", "--bar", "0.7")
     assert answer["good_enough"] == "unknown"
     assert "First judge it on the other 522 items" in answer["sentence"]
+
+
+def test_what_own_items_alone_keep_open_takes_no_new_ones(tmp_path: Path) -> None:
+    """285 of 300 pairs right, both: 95% against a bar of 92%. With 50 of its own, 17 wrong, 90.9%: it said "add 0 items"."""
+    own = [{"id": f"x{k}", "system": "other", "score": int(k % 3 > 0)} for k in range(50)]
+    (answer,) = ask(tmp_path, [*pair_rows(285, 0, 0, 15), *own], "--bar", "0.92")
+    assert (answer["good_enough"], answer["more_items"]) == ("unknown", 0)
+    assert answer["sentence"].endswith(
+        "To know: judge today too on the 50 items that other alone was judged on, which speak against it.")
 
 
 def test_items_to_add_are_new_clusters_and_no_more_runs(tmp_path: Path) -> None:

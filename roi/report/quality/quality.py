@@ -100,9 +100,13 @@ def _sentences(answer: QualityAnswer, each: GoodEnough) -> Iterator[str]:
             if (lone := measured.scores[0].items - each.difference.pairs) > 0:
                 yield (f"First judge it on the other {number_of(lone, 'item')} of {measured.incumbent}, which are labelled"
                        " already: then nothing need be taken of them.")
-            yield _to_know(answer, each)
-    if each.untested and each.good_enough == "yes":
-        yield f"{FEW}: add {number_of(each.untested, 'item')} for it."
+            if each.more_items != 0:
+                yield _to_know(answer, each)
+            elif (own := each.score.items - each.difference.pairs) > 0:
+                yield (f"To know: judge {measured.incumbent} too on the {number_of(own, 'item')} that {each.system} alone was"
+                       " judged on, which speak against it.")
+    if each.good_enough != "no" and each.more_items is not None and each.untested > each.more_items:
+        yield f"{FEW}: for that add {each.untested:,}."
 
 
 def points(share: float) -> str:
@@ -156,8 +160,7 @@ def _to_know(answer: QualityAnswer, each: GoodEnough) -> str:
                 " them, or say --unscored wrong.")
     kind = " in clusters of their own" if answer.found.clustered else ", not runs of the same" if answer.found.runs > 1 else ""
     if each.more_items is not None and each.more_items < MANY:
-        few = f"; {FEW}" if each.untested > each.more_items else ""
-        return f"To know: add {number_of(max(each.more_items, each.untested), 'item')}{kind}, if the means stay{few}."
+        return f"To know: add {number_of(each.more_items, 'item')}{kind}, if the means stay."
     count = f"more than {MOST_ITEMS:,}" if each.more_items is None else f"{each.more_items:,}"
     edge = "margin" if reaches is None or abs(d.not_worse - EVEN) <= abs(reaches - EVEN) else "bar"
     sure = f"at most {100 * max(-d.on_all.low, 0.0):.1f} points worse" if edge == "margin" else (

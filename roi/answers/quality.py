@@ -25,7 +25,7 @@ class QualityQuestion:
     files: tuple[str, ...]
     asked: Asked
     incumbent: str | None = None
-    """The system that is paid today; None: the one of `earlier`."""
+    """The system that is paid today; None: the one of `earlier`, or where the files hold one system nobody's."""
     bar: float | None = None
     bar_on: Date | None = None
     """The day on which the bar was fixed, where the user says so."""
@@ -46,7 +46,7 @@ class QualityAnswer:
     found: EvaluationSet
     measured: Measured
     judged: tuple[GoodEnough, ...]
-    """Whether each system but the incumbent is good enough, those first that are."""
+    """Whether each system but the incumbent is good enough, those first that are; empty where the files hold one system."""
     fixed: dict[str, Fixed]
     warnings: list[str]
     results_on: str | None
@@ -56,19 +56,15 @@ class QualityAnswer:
 
 
 def answer_quality(question: QualityQuestion, today: Date) -> QualityAnswer:
-    """What the question's files say; InputError where they say nothing of two systems on the same items."""
+    """What the question's files say: of one system its score, of several each against the incumbent on the same items.
+
+    InputError where several have no item in common with the incumbent, or nobody says which that is.
+    """
     earlier = read_record(question.earlier) if question.earlier is not None else {}
     found = read_evaluation(question.files, question.asked)
-    incumbent = question.incumbent or earlier.get("incumbent")
-    listed = ", ".join(name[:60] for name in found.systems[:6])
-    if len(found.systems) < 2:
-        dropped = f"; rows were left out: {found.notes.told()}" if found.notes.left_out else ""
-        raise InputError(f"FILES: one system only ({listed}); give results of the incumbent too, on the same items{dropped}")
-    if incumbent is None:
-        raise InputError(f"--incumbent: needed and not given; which of {listed} is paid today?")
-    found.place(incumbent, "--incumbent")
+    incumbent = _incumbent(found, question.incumbent, earlier.get("incumbent"))
     pairs = question.cascades or tuple((name, incumbent) for name, flags in zip(found.systems, found.escalated, strict=True)
-                                       if name != incumbent and (flags == flags).any())  # noqa: PLR0124 -- not NaN
+                                       if incumbent not in {None, name} and (flags == flags).any())  # noqa: PLR0124 -- not NaN
     wider, chains = with_cascades(found, pairs)
     measured = replace(measure(wider, incumbent, question.bar, question.margin), cascades=chains)
     results_on = min(found.notes.dates, default=None)
@@ -81,6 +77,20 @@ def answer_quality(question: QualityQuestion, today: Date) -> QualityAnswer:
     return QualityAnswer(found=wider, measured=measured, judged=judged, fixed=fixed, results_on=results_on,
                          warnings=[each.sentence for each in warnings],
                          part=part_yaml(found, measured, fixed, warnings, results_on))
+
+
+def _incumbent(found: EvaluationSet, stated: str | None, recorded: str | None) -> str | None:
+    """The system that is paid today, as stated or recorded by an earlier run; None where one is alone and nobody says so."""
+    if stated is None and len(found.systems) == 1:
+        return recorded if recorded in found.systems else None
+    if len(found.systems) == 1 and not {stated} & {*found.systems, *found.scoreless, *found.called}:
+        raise InputError(f"--incumbent: no system {str(stated)[:80]!r} in the files, which hold {found.systems[0][:60]} alone;"
+                         " give results of both on the same items, or leave the option out for that one's score")
+    if (incumbent := stated or recorded) is None:
+        listed = ", ".join(name[:60] for name in found.systems[:6])
+        raise InputError(f"--incumbent: needed and not given; which of {listed} is paid today?")
+    found.place(incumbent, "--incumbent")
+    return incumbent
 
 
 def _fixed(question: QualityQuestion, found: EvaluationSet, earlier: dict[str, Any], today: Date) -> dict[str, Fixed]:
@@ -107,6 +117,6 @@ def _refuse_gaps(found: EvaluationSet, measured: Measured) -> None:
     gaps = [*found.notes.empty, *([found.notes.told()] if found.notes.left_out else [])]
     items = {score.system: score.items for score in measured.scores}
     gaps += [f"{each.system[:60]}: {each.pairs:,} of {len(found.items):,} items pair" for each in measured.differences
-             if each.pairs < max(items[each.system], items[measured.incumbent])]
+             if each.pairs < max(items[each.system], measured.scores[0].items)]
     if gaps := [*gaps, *measured.apart.values()]:
         raise InputError(f"--strict: {'; '.join(gaps)}")

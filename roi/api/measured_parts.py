@@ -148,7 +148,7 @@ class MeasuredUsage(Measured):
 
 
 def measure_quality(
-    *files: Path | str | Frame, incumbent: str, bar: float | None = None,
+    *files: Path | str | Frame, incumbent: str | None = None, bar: float | None = None,
     columns: Mapping[str, str | Sequence[str]] | None = None, systems: Mapping[str, str] | None = None,
     metric: str | None = None, repeats: bool = False, margin: float = 0.02, scale: str | None = None,
     right_from: float | None = None, words: Mapping[str, float] | None = None,
@@ -162,7 +162,7 @@ def measure_quality(
     Args:
         *files: results, as docs/quality.md lists them, by their paths; prompts and answers are never read. A table in memory
             (pandas, polars, Arrow, Ibis) is taken as a file of its columns.
-        incumbent: the system that is paid today, as the files call it.
+        incumbent: the system that is paid today, as the files call it; may be left out where they hold one system.
         bar: the lowest score that is acceptable.
         columns: of a table of your own, the column of each thing: `{"item": "question", "score": "ok"}`; of a table with a
             column for each system, these: `{"item": "question", "score": ["gpt-6-sol", "gpt-6-luna"]}`.
@@ -175,7 +175,7 @@ def measure_quality(
         words: what a word of a score counts, as the files write scores: `{"partially correct": 0.5}`.
 
     Raises:
-        InputError: the files hold one system only, or no item of both.
+        InputError: the files hold several systems and no item of both, or no score.
 
     Example:
         >>> from roi import load_scenario, measure_quality
@@ -188,7 +188,7 @@ def measure_quality(
         >>> {each["system"]: each["good_enough"] for each in quality.answers}
         {'gpt-6-luna': 'unknown', 'qwen3-8b+lora': 'unknown', 'qwen3-8b': 'no'}
     """
-    check_type("incumbent", incumbent, str, "a system, as the files call it")
+    check_type("incumbent", incumbent, str | None, "a system, as the files call it")
     if bar is not None:
         _check_number("bar", bar, (0.0, 1.0), "a share of right answers, 0 to 1")
     _check_number("margin", margin, (0.0, 1.0), "a share of right answers, 0 to 1")

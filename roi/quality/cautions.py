@@ -116,11 +116,11 @@ def _gaps(measured: Measured) -> Iterator[Caution]:
     for sentence in measured.apart.values():
         yield Caution(f"{sentence}; its score stands by itself, without a difference", kept=False)
     for each in measured.differences:
-        own, incumbent = items[each.system], items[measured.incumbent]
+        own, incumbent = items[each.system], measured.scores[0].items
         if each.pairs < max(own, incumbent):
             yield Caution(f"the difference rests on {_count(each.pairs, 'pair')}; it was judged on {_count(own, 'item')},"
-                          f" {measured.incumbent} on {incumbent:,}{told_unlike(measured.incumbent, each.unlike)}", each.system,
-                          kept=False)
+                          f" {measured.incumbent} on {incumbent:,}{told_unlike(measured.scores[0].system, each.unlike)}",
+                          each.system, kept=False)
     for cascade in measured.cascades:
         if cascade.no_answer:
             one = cascade.no_answer == 1

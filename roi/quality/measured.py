@@ -116,7 +116,8 @@ class Cascade:
 class Measured:
     """All that the set says."""
 
-    incumbent: str
+    incumbent: str | None
+    """None where one system is alone, and nobody says that it is paid today."""
     bar: float | None
     margin: float
     scores: tuple[SystemScore, ...]
@@ -126,15 +127,34 @@ class Measured:
     apart: dict[str, str]
     """Systems of which no item is the incumbent's, so that they have no difference, with a sentence on it."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is one system, so that nothing is compared."""
+        return len(self.scores) == 1
 
-def measure(found: EvaluationSet, incumbent: str, bar: float | None, margin: float) -> Measured:
-    """Every system's score, and its difference to the incumbent; InputError where no item of any is common to both."""
-    base = found.place(incumbent, "--incumbent")
+    @property
+    def items_to_bar(self) -> int | None:
+        """Items to add until it is known whether the first system reaches the bar, if the mean stays.
+
+        0: it is known; None: there is no bar, or they are more than MOST_ITEMS.
+        """
+        first = self.scores[0]
+        if self.bar is None or first.reaches_bar is None:
+            return None
+        return _more_items(first.items, first.seen.share - self.bar, first.seen.deviation, first.reaches_bar)
+
+
+def measure(found: EvaluationSet, incumbent: str | None, bar: float | None, margin: float) -> Measured:
+    """Every system's score, and its difference to the incumbent; InputError where no item of any is common to both.
+
+    Without an incumbent the first system, which is the only one, stands alone.
+    """
+    base = 0 if incumbent is None else found.place(incumbent, "--incumbent")
     scores = [_score(found, k, bar) for k in range(len(found.systems))]
     others = [k for k in range(len(found.systems)) if k != base]
     points, there = sobol(0, DRAWS, 2, SEED), ~np.isnan(found.marks)
     apart = {found.systems[k]: _told_apart(found, base, k) for k in others if not (there[base] & there[k]).any()}
-    if len(apart) == len(others):
+    if others and len(apart) == len(others):
         langfuse = any(title == LANGFUSE.title for _, title, _ in found.notes.sources)
         raise InputError(f"FILES: {next(iter(apart.values()))}{TRACES * langfuse}")
     judged = {k: _against(found, base, k, scores, points, bar, margin) for k in others if found.systems[k] not in apart}

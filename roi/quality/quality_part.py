@@ -22,7 +22,10 @@ ALIKE = 1e-6
 def part_yaml(
     found: EvaluationSet, measured: Measured, fixed: dict[str, Fixed], warnings: list[Caution], results_on: str | None,
 ) -> str:
-    """YAML with `quality`, and beside it the record: how systems agree with the incumbent, and since when the rules stand."""
+    """YAML with `quality`, and beside it the record: how systems agree with the incumbent, and since when the rules stand.
+
+    Of a system alone it has the score, without pairs, and the incumbent is null where nobody says that it is paid today.
+    """
     source = f"{MEASURED}{', '.join(found.notes.metrics)}{f', results of {results_on}' if results_on else ''}"
     record: dict[str, Any] = {
         "incumbent": measured.incumbent, "results_on": results_on,

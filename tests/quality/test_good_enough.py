@@ -9,6 +9,7 @@ from quality_support import pair_rows, quality, write_rows
 
 import roi
 from roi.cli import main
+from roi.scenario.yaml import read_yaml
 
 TODAY = ("--incumbent", "today")
 
@@ -139,6 +140,30 @@ def test_who_was_judged_on_what_the_incumbent_gets_wrong_alone_is_not_known(tmp_
     (answer,) = ask(tmp_path, some, "--margin", "0.2", "--bar", "0.7")
     assert answer["good_enough"] == "unknown"
     assert "First judge it on the other 522 items" in answer["sentence"]
+
+
+def test_a_system_alone_has_a_score_and_what_to_judge_next(tmp_path: Path) -> None:
+    """90 of 100 right: Beta(90.5, 10.5), whose 5% and 95% are 84.2% and 94.1% and deviation 0.0302 (scipy.stats.beta).
+
+    A bar of 92% lies 0.02 off: 100 x (1.645 x 0.0302 / 0.02)^2 = 617 items in all.
+    """
+    part = tmp_path / "part.yaml"
+    write_rows(tmp_path / "one.jsonl", [{"id": k, "system": "sol", "score": int(k < 90)} for k in range(100)])
+    found = quality(tmp_path / "one.jsonl", "--bar", "0.92", "--output", part)
+    assert (found.scores, found.data["answers"], found.data["differences"]) == ({"sol": (100, 0.9)}, [], [])
+    alone = found.data["alone"]
+    assert (found.data["incumbent"], alone["system"]) == (None, "sol")
+    assert alone["more_items"] == pytest.approx(517, rel=0.01)
+    more = f"To know whether it reaches the bar: add {alone['more_items']} items, if the mean stays. Next: judge another system"
+    assert more in alone["sentence"]
+    assert set(read_yaml(part)["quality"]["scores"]) == {"sol"}
+    assert read_yaml(part)["record"]["incumbent"] is None
+    told = screen(tmp_path, [{"id": k, "system": "today", "score": int(k < 90)} for k in range(100)])
+    assert "today alone: score 90% (90% 84.2% to 94.1%) on 100 items. Next: judge a candidate on the same 100 items" in told
+    assert not any(word in told for word in ("Against", "None", "Good enough:", "lost / won", "UNKNOWN"))
+    assert roi.measure_quality(tmp_path / "one.jsonl").answers == ()
+    assert quality(tmp_path / "one.jsonl", "--incumbent", "sol").data["alone"]["more_items"] is None
+    assert quality(write_rows(tmp_path / "two.jsonl", pair_rows(5, 1, 1, 1)), *TODAY).data["alone"] is None
 
 
 def test_what_own_items_alone_keep_open_takes_no_new_ones(tmp_path: Path) -> None:

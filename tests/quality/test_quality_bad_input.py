@@ -172,14 +172,17 @@ def test_an_item_twice_with_different_scores_is_refused_unless_it_is_a_repeated_
     assert quality(marked, *TODAY).scores["other"] == (12, 0.625)
 
 
-def test_too_few_systems_and_an_incumbent_that_is_not_there(tmp_path: Path) -> None:
-    one = write_rows(tmp_path / "one.jsonl", [row for row in pair_rows(1, 1, 1, 1) if row["system"] == "today"])
-    assert "one system only (today); give results of the incumbent too" in quality(one, *TODAY).error
+def test_an_incumbent_that_is_not_there_and_rows_without_a_score(tmp_path: Path) -> None:
     gone = [{"id": k, "system": "other", "score": score} for k, score in enumerate(("", "nan", None))]
     rows = [row for row in pair_rows(1, 1, 1, 1) if row["system"] == "today"]
-    dropped = write_rows(tmp_path / "dropped.jsonl", [*rows, *gone])
-    assert "one system only (today); " in quality(dropped, *TODAY).error
-    assert "rows were left out: 3 x no score: empty" in quality(dropped, *TODAY).error
+    dropped = quality(write_rows(tmp_path / "dropped.jsonl", [*rows, *gone]), *TODAY)
+    assert (dropped.scores, sum(dropped.left_out.values())) == ({"today": (4, 0.5)}, 3)
+    assert any(each.startswith("other: none of its 3 items has a score") for each in dropped.data["warnings"])
+    assert "'other' has 3 items in the files and a score on none" in quality(
+        tmp_path / "dropped.jsonl", "--incumbent", "other").error
+    assert quality(tmp_path / "dropped.jsonl", "--incumbent", "gpt").error == (
+        "roi: --incumbent: no system 'gpt' in the files, which hold today alone; give results of both on the same items, or"
+        " leave the option out for that one's score")
     some = write_rows(tmp_path / "some.jsonl", [*pair_rows(1, 1, 1, 1), *({**row, "id": f"x{row['id']}"} for row in gone)])
     assert sum(quality(some, *TODAY).left_out.values()) == len(gone)
     path = rows_with(tmp_path)
@@ -189,7 +192,7 @@ def test_too_few_systems_and_an_incumbent_that_is_not_there(tmp_path: Path) -> N
 
 def test_control_characters_of_names_stay_out_of_messages(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "r.jsonl", [{"id": "1\x1b[31m\n", "system": "a\x1b[31m\nb", "score": k} for k in (0, 1)])
-    assert "one system only (a [31m b)" in quality(path, *TODAY, "--repeats").error
+    assert "which hold a [31m b alone" in quality(path, *TODAY, "--repeats").error
     assert r"item '1\x1b[31m' of a [31m b occurs with scores 0 and 1" in quality(path, *TODAY).error
 
 

@@ -42,7 +42,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
         f"{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
         f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}."
         f" Read: {first_of(sources, 4)}{gone}.")
-    yield from _verdicts(answer)
+    yield from _lone(answer) if measured.alone else _verdicts(answer)
     if answer.warnings:
         yield from (Heading("Warnings"), Bullets(tuple(answer.warnings)))
     yield Heading("Score of each system")
@@ -50,15 +50,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     yield Table(("system", "items", "score", "90%\ninterval", *bar), tuple(map(_score_row, measured.scores)))
     yield from _as_compared(measured)
     yield from _worth(answer)
-    yield Heading(f"Against {measured.incumbent}, on the same items")
-    heads = ("system", "pairs", "difference", "90%\ninterval", "lost /\nwon", "McNemar\np",
-             f"within\n{_points(measured.margin)[1:]}", "shows\nfrom", "items\nto add")  # fmt: skip
-    yield Table(heads, tuple(map(_difference_row, measured.differences)))
-    yield Paragraph(
-        f"Points of 100. lost / won: items on which {measured.incumbent}, or the other, is better. within: chance that it is"
-        f" worse by at most {_points(measured.margin)[1:]} points, on all items of {measured.incumbent}. shows from: the"
-        " smallest true difference that such a set finds (80% power, 10% two-sided). items to add: until the answer is yes or"
-        " no, if the means stay.")
+    yield from () if measured.alone else _against(measured)
     for each in measured.cascades:
         yield Heading(f"Cascade {each.first} > {each.second}")
         parts = (("handed on", each.escalated), ("wrong of what is kept", each.kept_error_rate),
@@ -68,6 +60,41 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
         yield Heading("Rows left out")
         yield Bullets(tuple(f"{count:,}: {reason} (first: {found.notes.where[reason]})"
                             for reason, count in found.notes.left_out.items()))
+
+
+def _against(measured: Measured) -> Iterator[Block]:
+    """Differences to the incumbent, and what the columns are."""
+    yield Heading(f"Against {measured.incumbent}, on the same items")
+    heads = ("system", "pairs", "difference", "90%\ninterval", "lost /\nwon", "McNemar\np",
+             f"within\n{_points(measured.margin)[1:]}", "shows\nfrom", "items\nto add")  # fmt: skip
+    yield Table(heads, tuple(map(_difference_row, measured.differences)))
+    yield Paragraph(
+        f"Points of 100. lost / won: items on which {measured.incumbent}, or the other, is better. within: chance that it is"
+        f" worse by at most {_points(measured.margin)[1:]} points, on all items of {measured.incumbent}. shows from: the"
+        " smallest true difference that such a set finds (80% power, 10% two-sided). items to add: until the answer is yes or"
+        " no, if the means stay.")
+
+
+def _lone(answer: QualityAnswer) -> Iterator[Block]:
+    """What is known of the only system, and what to judge next."""
+    yield Gap()
+    yield from map(Paragraph, _lone_sentences(answer))
+
+
+def _lone_sentences(answer: QualityAnswer) -> Iterator[str]:
+    """The score, whether it reaches the bar, and what another system is to be judged on."""
+    measured, score = answer.measured, answer.measured.scores[0]
+    bar = "" if measured.bar is None else f", chance {_sure(score.reaches_bar)} to reach the bar of {percent(measured.bar)}"
+    yield (f"{score.system} alone: score {percent(score.seen.share)} (90% {_interval(score.seen)}) on"
+           f" {number_of(score.items, 'item')}{bar}.")
+    if measured.bar is not None and (more := measured.items_to_bar) != 0:
+        yield (f"To know whether it reaches the bar: add {number_of(more, 'item')}{_kind(answer)}, if the mean stays."
+               if more is not None and more < MANY else "It lies all but on the bar: more items hardly settle it.")
+    same = f"the same {number_of(score.items, 'item')}"
+    yield (f"Next: judge a candidate on {same}, and give both results here (--incumbent {score.system}): whether it is good"
+           " enough shows in pairs." if measured.incumbent is not None else
+           f"Next: judge another system on {same}, and give both results here, with --incumbent for the one that is paid today:"
+           " whether the other is good enough shows in pairs.")
 
 
 def _verdicts(answer: QualityAnswer) -> Iterator[Block]:
@@ -158,15 +185,19 @@ def _to_know(answer: QualityAnswer, each: GoodEnough) -> str:
     if each.counted_wrong is not None:
         return (f"Its items without a score are left out; counted as wrong, its score is {percent(each.counted_wrong)}: judge"
                 " them, or say --unscored wrong.")
-    kind = " in clusters of their own" if answer.found.clustered else ", not runs of the same" if answer.found.runs > 1 else ""
     if each.more_items is not None and each.more_items < MANY:
-        return f"To know: add {number_of(each.more_items, 'item')}{kind}, if the means stay."
+        return f"To know: add {number_of(each.more_items, 'item')}{_kind(answer)}, if the means stay."
     count = f"more than {MOST_ITEMS:,}" if each.more_items is None else f"{each.more_items:,}"
     edge = "margin" if reaches is None or abs(d.not_worse - EVEN) <= abs(reaches - EVEN) else "bar"
     sure = f"at most {100 * max(-d.on_all.low, 0.0):.1f} points worse" if edge == "margin" else (
         f"a score of {percent(each.score.posterior.interval[0])} or more")
     return (f"Items hardly settle it (to add, if the means stay: {count}): it lies all but on the {edge}. 95% sure is {sure};"
             f" is another --{edge} yours?")
+
+
+def _kind(answer: QualityAnswer) -> str:
+    """Which items are new ones."""
+    return " in clusters of their own" if answer.found.clustered else ", not runs of the same" if answer.found.runs > 1 else ""
 
 
 def _reading(measured: Measured, systems: int) -> Iterator[str]:
@@ -183,11 +214,11 @@ def _reading(measured: Measured, systems: int) -> Iterator[str]:
 
 def _as_compared(measured: Measured) -> Iterable[Block]:
     """Why `roi compare` tells another score: of the incumbent, where that prints otherwise, and where not all items pair."""
-    own = next(each.posterior for each in measured.scores if each.system == measured.incumbent)
+    own = measured.scores[0].posterior
     here, there = percent(own.share), percent(own.mean)
     if here != there:
         yield Paragraph(f"Score: of the items seen. roi compare adds half an item each way, as the mean of what the truth may"
-                        f" be: {measured.incumbent} {here} here, {there} there.")
+                        f" be: {measured.scores[0].system} {here} here, {there} there.")
     carried = [f"{each.system} {percent(each.posterior.share)} (90% {_interval(each.posterior)})" for each in measured.scores
                if each.posterior != each.seen]
     if carried:
@@ -203,9 +234,10 @@ def _worth(answer: QualityAnswer) -> Iterable[Block]:
     worth = [each.seen.right + each.seen.wrong for each in measured.scores]
     if any(round(count) != each.items for count, each in zip(worth, measured.scores, strict=True)):
         least, most = (f"{round(end(worth)):,}" for end in (min, max))
+        below = "" if measured.alone else f" lost / won, below, are of items whatever they weigh{p}."
         as_many = least if least == most else f"{least} to {most}"
         yield Paragraph(f"Weights, grades and clusters counted, the items of a system say as much as {as_many} that are right"
-                        f" or wrong, apart and alike. lost / won, below, are of items whatever they weigh{p}.")
+                        f" or wrong, apart and alike.{below}")
 
 
 def _score_row(each: SystemScore) -> Row:
@@ -249,6 +281,8 @@ def quality_json(answer: QualityAnswer) -> str:
         "fixed": {name: asdict(rule) for name, rule in answer.fixed.items()},
         "sources": [{"file": name, "format": title, "rows": rows} for name, title, rows in found.notes.sources],
         "answers": answers_of(answer),
+        "alone": {"system": measured.scores[0].system, "sentence": " ".join(_lone_sentences(answer)),
+                  "more_items": measured.items_to_bar} if measured.alone else None,
         "scores": [{"system": each.system, "items": each.items, **_rate(each.seen),
                     "compared_as": None if each.posterior == each.seen else _rate(each.posterior),
                     "probability_reaches_bar": each.reaches_bar, "items_without_score": unscored.get(each.system)}

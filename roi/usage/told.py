@@ -89,7 +89,7 @@ def nobodys(by: str | None, groups: Sized, days: Days | None) -> Iterator[str]:
 
 
 def billed_too(days: Days | None, bill: float | None, beside_usd: float) -> Iterator[str]:
-    """Says that a bill is below what is billed `beside` tokens a month, or is of days too of which some are left out."""
+    """Says that a bill is below what is billed `beside` tokens a month, or may be of other days than it is held against."""
     if bill is None:
         return
     if beside_usd != beside_of(bill, beside_usd):
@@ -98,6 +98,8 @@ def billed_too(days: Days | None, bill: float | None, beside_usd: float) -> Iter
     if days is not None and days.without:
         yield (f"--bill is held against the other days: where it is of the month of {spans_told(days.without)}, take off what"
                " was billed on them")
+    if days is not None and days.unseen:
+        yield "--bill is held against a mean day of all files, whose times lie apart: give those of its month alone"
 
 
 def lacking(share: float) -> Iterator[str]:

@@ -163,9 +163,13 @@ def test_days_between_two_exports_count_in_no_mean_and_each_model_has_the_days_o
     days = found["days"]
     assert (days["complete"], len(days["in_no_file"]), days["silent"], days["without"]) == (34, 111, [], [])
     assert (days["in_no_file"][0], days["in_no_file"][-1]) == ("2026-08-01", "2026-11-19")
-    assert all("are of no file" in note for note in found["notes"] if "2026-08-01 to 2026-11-19" in note)
+    (note,) = (each for each in found["notes"] if "111 days (2026-08-01 to 2026-11-19) are of no file" in each)
+    assert note.endswith("OpenAI dashboard CSV, 2026-07-01 to 2026-07-31; OpenRouter activity CSV, 2026-11-20 to 2026-11-22")
     said = " ".join(run_usage(*files, "--incumbent", f"openai/{LUNA}", "--output", tmp_path / "part.yaml").stdout.split())
     assert "34 of 145 days whole, 111 in no file" in said
+    assert "USD a day, 2026-07-01 to 2026-11-22, 2.3 days a column, 111 days in no file" in said
+    billed = " ".join(run_usage(*files, "--bill", "60").stdout.split())
+    assert "--bill is held against a mean day of all files, whose times lie apart: give those of its month alone" in billed
     assert "is in some of the files alone: of its 31 whole days, 2026-07-01 to 2026-07-31" in said
     assert parse_yaml((tmp_path / "part.yaml").read_text(), "part")["workload"]["requests_per_day"] == {
         "value": 4000.0, "source": "usage: 31 whole days, 2026-07-01 to 2026-07-31"}

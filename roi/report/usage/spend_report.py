@@ -215,7 +215,8 @@ def _chart(found: Usage) -> list[str]:
     unit = "USD a day" if priced else "Mtok a day"
     rows = [f"{unit}, {day_of(found.days.first)} to {day_of(found.days.last)}"
             + (f", {span / count:.1f} days a column" if span > count else "")
-            + (f", without {spans_told(found.days.without)}" if found.days.without else "")]
+            + (f", without {spans_told(found.days.without)}" if found.days.without else "")
+            + (f", {len(found.days.unseen):,} days in no file" if found.days.unseen else "")]
     wide = max(1, min(4, WIDTH // count))
     for level, bars in zip(range(HEIGHT, 0, -1), bar_rows([h / top for h in heights], HEIGHT, wide), strict=True):
         label = (usd(top * level / HEIGHT) if priced else figure(top * level / HEIGHT)) if level in {HEIGHT, 1} else ""

@@ -37,7 +37,6 @@ LEAST_RUNS: Final = 4
 """Days with calls below which a model is no workload of its days: a job of single days is one of the whole log."""
 
 
-
 @dataclass(frozen=True)
 class Days:
     """Days that a log covers, whole or in part."""
@@ -82,16 +81,15 @@ class Days:
         return sum(x / dates[k] for k, x in enumerate(had)) / 7.0 if self.by_weekday else sum(had) / (len(whole) or 1)
 
     def only(self, keeps: Callable[[int], bool]) -> "Days":
-        """The same from the first to the last, with those of its complete, left out, lost and silent days that are kept."""
-        return replace(
-            self, complete=tuple(filter(keeps, self.complete)), silent=tuple(filter(keeps, self.silent)),
-            left_out=tuple(x for x in self.left_out if keeps(x[0])), lost=tuple(x for x in self.lost if keeps(x[0])))
+        """The same from the first to the last, with those of its days of each kind that are kept."""
+        complete, silent, without, unseen = (
+            tuple(filter(keeps, days)) for days in (self.complete, self.silent, self.without, self.unseen))
+        return replace(self, complete=complete, silent=silent, without=without, unseen=unseen,
+                       left_out=tuple(x for x in self.left_out if keeps(x[0])), lost=tuple(x for x in self.lost if keeps(x[0])))
 
     def within(self, first: int, last: int) -> "Days":
         """The same days, but for those before the first and after the last."""
-        inside = range(first, last + 1).__contains__
-        return replace(self.only(inside), first=first, last=last, without=tuple(filter(inside, self.without)),
-                       unseen=tuple(filter(inside, self.unseen)))
+        return replace(self.only(range(first, last + 1).__contains__), first=first, last=last)
 
     @property
     def counted(self) -> int:
@@ -108,11 +106,10 @@ class Days:
         own = tuple(part for part in self.parts if part.sources & sources)
         if len(own) == len(self.parts) or not own:
             return self
-        found = self.within(own[0].first, own[-1].last)
-        other = [day for a, b in pairwise(own) for day in range(a.last + 1, b.first)]
-        known = frozenset(range(found.first, found.last + 1)) - frozenset(other)
-        return replace(found.only(known.__contains__), without=tuple(filter(known.__contains__, found.without)),
-                       unseen=tuple(other), parts=own)
+        other = tuple(day for a, b in pairwise(own) for day in range(a.last + 1, b.first))
+        gone = frozenset(other)
+        found = self.within(own[0].first, own[-1].last).only(lambda day: day not in gone)
+        return replace(found, unseen=other, parts=own)
 
     def ends_within(self, log: "Days") -> str:
         """Which ends of these days lie within the files that have them, "began" or "ended" or both; else empty."""

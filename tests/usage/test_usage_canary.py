@@ -155,14 +155,14 @@ KEPT = {
     "run_type", "span_kind", "attributes.openinference.span.kind", "metric", "unit", "destination_type",
     "line_item_usage_type", "line_item_line_item_type", "line_item_product_code", "line_item_currency_code", "pricing_unit",
     "lineitem/usagetype", "lineitem/lineitemtype", "lineitem/productcode", "lineitem/currencycode", "pricing/unit",
-    "product/productname",
+    "product/productname", "metercategory", "metername", "unitofmeasure", "billingcurrencycode",
     "span_id", "trace_id", "parent_id", "parentspanid", "llm.request.type", "cancelled", "event.timestamp", "interval",
 }  # fmt: skip
 """Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""
 KEPT_WORDS = {"ProcessedPromptTokens", "GeneratedTokens", "AzureOpenAIRequests", "ModelName"}
 """Words that say so in a field that holds others too."""
 PLAIN = re.compile(
-    r"[-+$]?[0-9][0-9.,e-]*( [0-9]{1,4})?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9/]{8,10}, [0-9:. APM]+|true|false||Included"
+    r"[-+$]?[0-9][0-9.,e-]*( [0-9]{1,4})?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9/]{8,10}(, [0-9:. APM]+)?|true|false||Included"
     r"|On-Demand",
     re.IGNORECASE)
 """Numbers, times and flags."""

@@ -12,6 +12,7 @@ import pytest
 from usage_support import DATA, records
 
 from roi.usage.formats.clouds.aws_cur import AWS_CUR
+from roi.usage.formats.clouds.azure_cost import AZURE_COST
 from roi.usage.formats.generic import generic_format
 from roi.usage.formats.json_counts import json_of, object_of
 from roi.usage.formats.tools.otel import OTEL_GENAI
@@ -123,7 +124,7 @@ def test_a_query_parses_the_text_of_a_whole_number_in_five_places(tmp_path: Path
 
 
 @pytest.mark.parametrize(("form", "most"), [
-    (AWS_CUR, 30_000), (OTEL_GENAI, 26_000),
+    (AWS_CUR, 30_000), (AZURE_COST, 42_000), (OTEL_GENAI, 26_000),
     (generic_format(FileOptions(), ("time", "input_tokens", "output_tokens", "cached_tokens", "model")), 10_000)])
 def test_a_query_names_what_it_reads_where_it_is_used_again(form: Format, most: int, tmp_path: Path) -> None:
     """Written out at each use, an AWS report's model made 740,000 characters of SQL, which took DuckDB seconds to plan."""

@@ -232,6 +232,10 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
         ),
     ),
     "snowflake-functions": ("tokens", snowflake),
+    "azure-cost": ("tokens", lambda path, n: table(
+        path, "Date,MeterCategory,MeterName,UnitOfMeasure,Quantity,CostInBillingCurrency", *(
+            f"10/01/2026,Azure OpenAI,gpt 4.1 {kind} glbl Tokens,1K,{count / 1000},{n}"
+            for kind, count in (("Inp", 100 * n), ("Outp", n))))),
     **{name: ("tokens", lambda path, n, header=header: table(path, header, *(
         f"2026-10-01,2026-10-02,USE1-NovaLite-{kind}-tokens,{count},Tokens,AmazonBedrock,{n}"
         for kind, count in (("input", 100 * n), ("output", n))))) for name, header in (

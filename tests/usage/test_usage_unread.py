@@ -37,7 +37,7 @@ def test_json_of_a_known_tool_without_usage_says_what_has_it(document: dict[str,
 
 @pytest.mark.parametrize(("text", "said"), [
     ("Date,MeterCategory,MeterName,Quantity,CostInBillingCurrency\n10/01/2026,Foundry Models,gpt-4o Inp Tokens,1200,3\n",
-     "Azure's cost export by meter; the same export as FOCUS (Cost Management"),
+     "Azure's cost export without Date, Quantity and UnitOfMeasure; with them it is read (azure-cost)"),
     ("line_item_usage_start_date,line_item_usage_type,line_item_unblended_cost\n2026-10-01,USE1-Claude4.5Haiku-input-tokens,1\n",
      "AWS's cost and usage report without line_item_usage_start_date and line_item_usage_amount; with them it is read"),
     ("lineItem/UsageStartDate,lineItem/UsageType,lineItem/UnblendedCost\n2026-10-01,USE1-x,1\n",

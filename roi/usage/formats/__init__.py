@@ -4,7 +4,7 @@ A format is what identifies it, what is read of it, and the fields of the record
 """
 
 from roi.usage.formats.agents import claude_code, codex, gemini_cli, opencode
-from roi.usage.formats.clouds import aws_cur, azure, bedrock, databricks, focus, snowflake
+from roi.usage.formats.clouds import aws_cur, azure, azure_cost, bedrock, databricks, focus, snowflake
 from roi.usage.formats.gateways import cloudflare, helicone, litellm, openrouter, portkey
 from roi.usage.formats.relative_traces import TRACES
 from roi.usage.formats.tools import cursor, langfuse, langsmith, otel, phoenix
@@ -15,7 +15,8 @@ FORMATS: tuple[Format, ...] = (
     openai.OPENAI_CSV, openai.OPENAI_USAGE_API, openai.OPENAI_COSTS_API, openai.OPENAI_COSTS_CSV, openai.OPENAI_CALLS,
     anthropic.ANTHROPIC_CSV, anthropic.ANTHROPIC_USAGE_API, anthropic.ANTHROPIC_COST_API, anthropic.ANTHROPIC_COST_CSV,
     bedrock.BEDROCK_LOG, bedrock.BEDROCK_INSIGHTS, bedrock.BEDROCK_QUERY, aws_cur.AWS_CUR, aws_cur.AWS_CUR_OLDER,
-    azure.AZURE_GATEWAY, azure.AZURE_METRICS, claude_code.CLAUDE_CODE, claude_code.CLAUDE_TELEMETRY, codex.CODEX_CLI,
+    azure.AZURE_GATEWAY, azure.AZURE_METRICS, azure_cost.AZURE_COST,
+    claude_code.CLAUDE_CODE, claude_code.CLAUDE_TELEMETRY, codex.CODEX_CLI,
     gemini_cli.GEMINI_CLI, gemini_cli.GEMINI_TELEMETRY, opencode.OPENCODE, otel.OTEL_GENAI, phoenix.PHOENIX,
     litellm.LITELLM_SPENDLOGS, litellm.LITELLM_LOGS, litellm.LITELLM_DAILY, litellm.LITELLM_ACTIVITY,
     litellm.LITELLM_SPEND_DAYS, litellm.LITELLM_UI, langfuse.LANGFUSE, langfuse.LANGFUSE_UI, langsmith.LANGSMITH,

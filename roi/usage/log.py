@@ -264,31 +264,35 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, options, engine, f"{keys}_again")
     raws[0].unread.notes += (told for raw in raws for told in kinds_told(raw.table, engine))
-    every = [each.pages for each in found]
+    pages = [each.pages for each in found]
     raws[0].unread.notes += [f"{each.file.shown} says that there are more pages (has_more), which are not here: what they hold"
-                             " is missing" for each in found if lacks_pages(each.pages, every)]
+                             " is missing" for each in found if lacks_pages(each.pages, pages)]
     with progress_told(engine, f"reading {found[0].format.title}", status):
         typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
                  for k, raw in enumerate(raws)]
-    log.raws += [replace(raw, periods=table.periods) for raw, table in zip(raws, typed, strict=True)]
-    log.paid |= {each for table in typed for each in paid_in(table.records, options, engine)}
-    settled = readably(lambda: settle_buckets(with_ends(typed, engine, stated=stated), engine, f"roi_buckets_{target.name}"),
+    log.raws += [raw for _, raw in typed]
+    every = [table for table, _ in typed]
+    log.paid |= {each for table in every for each in paid_in(table.records, options, engine)}
+    settled = readably(lambda: settle_buckets(with_ends(every, engine, stated=stated), engine, f"roi_buckets_{target.name}"),
                        engine, raws)
     log.tables += settled.tables
     log.grew |= settled.grew
 
 
-def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine: DuckDB, target: Path) -> LogTable:
+def _records(
+    raw: RawTable, copies: Copies | None, options: FileOptions, engine: DuckDB, target: Path,
+) -> tuple[LogTable, RawTable]:
     """The records of one raw table, written as typed Parquet, so that text is parsed once, and a damaged file is found here.
 
-    Where DuckDB's reader gives up (mixed line ends, for one), or leaves out more lines than it notes, Python's reads it again.
-    A table of one's own in which a time is no moment is looked at again for names of months and the like.
+    With them the raw table that they are of: Python's where DuckDB's reader gives up (mixed line ends, for one), or leaves out
+    more lines than it notes. A table of one's own in which a time is no moment is looked at again for names of months and the
+    like.
     """
     form = raw.found[0].format
     records = form.records(without_copies(raw.table, copies), options)
     if raw.in_place:
         read = readably(lambda: with_periods(form, raw.table, records, options, engine), engine, [raw])
-        return LogTable(form, raw.files, read, raw.unread)
+        return LogTable(form, raw.files, read, raw.unread), raw
     same = constants(records)
     records = names_shown(records, options.model, same)
     gave_up, of_copies = False, deepcopy(raw.unread)
@@ -308,4 +312,4 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     # what is the same in every row need not be read
     known = {name: ibis.null(COLUMNS[name]) if value is None else ibis.literal(value).cast(COLUMNS[name])
              for name, value in same.items() if name in COLUMNS}
-    return LogTable(form, raw.files, written.mutate(**known), raw.unread, options.periods)
+    return LogTable(form, raw.files, written.mutate(**known), raw.unread), replace(raw, periods=options.periods)

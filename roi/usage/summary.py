@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 from roi.errors import InputError
 from roi.facts.exchange_rate import ExchangeRate, rate_on, told_rates, told_unused
 from roi.usage.duplicates import refuse_double_counts
+from roi.usage.exports import exports_of, log_days
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.clouds.aws_cur import tagged
 from roi.usage.left_out import Dropped, dropped_rows, refuse_another_form, refuse_dropped
 from roi.usage.log import Log, paid_in, read_log, with_periods
 from roi.usage.measure.aggregate import MOST_GROUPS, Spend, constants, spend_by_day, spend_by_group
-from roi.usage.measure.days import Days, days_in_use, log_days, usual_loss
+from roi.usage.measure.days import Days, days_in_use, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import OwnPrices, Priced, day_of, price_changes, price_groups, price_spend
@@ -178,7 +179,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     every = spend_by_day(records, backend)
     records, every = to_names(records, every), list(map(in_names, every))
     dated = not any(table.format.relative for table in log.tables)
-    days, gone = log_days(every, log.grew), list[Spend]()
+    days, gone = log_days(every, log.grew, exports_of(log, every, question.options, backend)), list[Spend]()
     if question.without:
         days = leave_out(question.without, every, days, dated=dated)
         records, (every, gone) = records_beyond(records, days), parted(every, days)

@@ -51,8 +51,11 @@ def between_files(days: Days | None, log: Log) -> Iterator[str]:
         titles = {table.format.name: table.format.title for table in log.tables}
         times = [f"{' and '.join(sorted(titles[name] for name in each.sources))}, {day_of(each.first)} to {day_of(each.last)}"
                  for each in days.parts]
+        of_one = sum(len(each.sources) for each in days.parts) > len(set().union(*(each.sources for each in days.parts)))
+        idle = (". Files of a week and more are taken for exports of their own time: if nothing was called between them, one"
+                " export over all of it makes those days count as days of zero load") if of_one else ""
         yield (f"{len(days.unseen)} days ({spans_told(days.unseen)}) are of no file, and count in no mean: nobody knows what"
-               f" was called on them. A model has the days of the files that it is in: {'; '.join(times)}")
+               f" was called on them{idle}. A model has the days of the files that it is in: {'; '.join(times)}")
 
 
 def silent(days: Days | None) -> Iterator[str]:

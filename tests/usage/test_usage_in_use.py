@@ -1,6 +1,6 @@
 """Of a model that was called in a part of the log alone, the workload is that of its days."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -189,3 +189,51 @@ def test_days_of_no_file_may_be_left_out_once_more_and_a_file_on_both_sides_keep
     assert (again["complete"], again["without"], len(again["in_no_file"])) == (33, ["2026-07-31"], 111)
     over = log(tmp_path / "own.csv", {SOL: range(-60, 70, 7)})
     assert usage_answer(*files, over)["days"]["in_no_file"] == []
+
+
+def hours(path: Path, days: Iterable[int]) -> Path:
+    """A log of calls, one every hour of each of its days, counted from a Monday on."""
+    lines = ["id,time,provider,model,input_tokens,output_tokens"]
+    lines += [f"{day}-{k},{FIRST + timedelta(day)}T{k:02d}:05:00Z,openai,{SOL},900,8" for day in days for k in range(24)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def sums(path: Path, days: Iterable[int]) -> Path:
+    """A table of days, 1,000 requests each."""
+    return log(path, {SOL: days})
+
+
+EARLY, LATE = range(14), range(42, 56)
+
+
+@pytest.mark.parametrize(("write", "a_day"), [(sums, 1000.0), (hours, 24.0)])
+def test_days_between_two_files_of_one_format_are_of_no_file_but_those_missing_in_a_file_are_of_zero(
+    tmp_path: Path, write: Callable[[Path, Iterable[int]], Path], a_day: float,
+) -> None:
+    """Two weeks, four of nothing, and two: each weekday has calls on four of its eight dates."""
+    apart = write(tmp_path / "a.csv", EARLY), write(tmp_path / "b.csv", LATE)
+    found, whole = (usage_answer(*files) for files in (apart, [write(tmp_path / "one.csv", [*EARLY, *LATE])]))
+    assert [each["workload"]["requests_per_day"] for each in (found, whole)] == [a_day, a_day / 2]
+    assert [(each["days"]["complete"], len(each["days"]["in_no_file"])) for each in (found, whole)] == [(28, 28), (56, 0)]
+    (note,) = (each for each in found["notes"] if "28 days (2026-09-21 to 2026-10-18) are of no file" in each)
+    assert "if nothing was called between them, one export over all of it makes those days count as days of zero load" in note
+    (tmp_path / "empty.csv").touch()
+    assert usage_answer(*apart, tmp_path / "empty.csv")["days"]["in_no_file"] == []  # it may be the export of those days
+
+
+def test_rows_that_count_in_another_file_still_tell_which_days_their_file_spans(tmp_path: Path) -> None:
+    """The second week stands in both files: the later one goes from it to the eighth week, and lacks four weeks within it."""
+    files = hours(tmp_path / "a.csv", EARLY), hours(tmp_path / "b.csv", [*EARLY[7:], *LATE])
+    assert usage_answer(*files)["workload"]["requests_per_day"] == 12.0
+    twice = files[0], hours(tmp_path / "c.csv", EARLY[7:]), hours(tmp_path / "d.csv", LATE)
+    found = usage_answer(*twice)
+    assert (found["workload"]["requests_per_day"], len(found["days"]["in_no_file"])) == (24.0, 28)
+
+
+def test_a_log_with_a_file_for_each_day_had_no_calls_on_days_without_a_file(tmp_path: Path) -> None:
+    """Seven files, none for a week, and seven: of each weekday's three dates two have 24 calls."""
+    files = [hours(tmp_path / f"{day}.csv", [day]) for day in (*range(7), *range(14, 21))]
+    found = usage_answer(*files)
+    assert found["workload"]["requests_per_day"] == pytest.approx(16.0)
+    assert (len(found["days"]["silent"]), found["days"]["in_no_file"]) == (7, [])

@@ -10,7 +10,7 @@ from typing import Final
 
 from roi.errors import first_of
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.pricing import day_of, total_requests
+from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import HOUR_US, LOST, TOKENS, TOKENS_KNOWN
 
@@ -55,7 +55,7 @@ class Days:
     silent: tuple[int, ...] = ()
     """The complete days without a row although their weekday has some: quiet, or missing in the export."""
     unseen: tuple[int, ...] = ()
-    """Days between formats' files that are of no file: nobody knows their calls, and they are none of the others either."""
+    """Days between files that are of no file: nobody knows their calls, and they are none of the others either."""
     parts: tuple["Part", ...] = ()
     """The times of files that lie so apart, the earliest first; empty where there is one."""
     spanned: bool = False
@@ -126,7 +126,7 @@ class Days:
 
 @dataclass(frozen=True)
 class Part:
-    """First and last day, since 1970 UTC, of the files of some formats (`sources`), from which all others lie apart."""
+    """First and last day, since 1970 UTC, of files of some formats (`sources`), from which all other files lie apart."""
 
     sources: frozenset[str]
     first: int
@@ -289,50 +289,6 @@ def _looks_cut(rows: Sequence[Spend], last: int) -> str:
     if len(before) < 3 or volume.get(last, 0) >= CUT_SHARE * min(before):
         return ""
     return f"looks cut off: {volume.get(last, 0) / min(before):.0%} of the smallest of the days before it"
-
-
-def log_days(every: Sequence[Spend], grew: AbstractSet[int] = frozenset()) -> Days | None:
-    """Days that a log covers whole, and which of them have no row although their weekday has; `every`: dropped rows too.
-
-    Where the files of one format end LEAST_GONE days and more before those of another begin, as two exports of two months do,
-    the days between are of no file: each time is judged by itself.
-    """
-    kept = [row for row in every if row.dropped is None and row.kind != "cost"]
-    parts = _apart(kept)
-    if len(parts) < 2:
-        return _days_of(every, grew)
-    found = [days for part in parts if (days := _days_of([row for row in every if row.source in part.sources], grew))]
-    return Days(
-        found[0].first, found[-1].last, tuple(day for each in found for day in each.complete),
-        tuple(gone for each in found for gone in each.left_out), tuple(low for each in found for low in each.lost),
-        silent=tuple(day for each in found for day in each.silent), spanned=any(each.spanned for each in found),
-        unseen=tuple(day for a, b in pairwise(found) for day in range(a.last + 1, b.first)),
-        parts=tuple(Part(part.sources, each.first, each.last) for part, each in zip(parts, found, strict=True)))
-
-
-def _apart(kept: Sequence[Spend]) -> list[Part]:
-    """The times of formats' files, those together between which fewer than LEAST_GONE days lie; the earliest first."""
-    spans = defaultdict[str, set[int]](set)
-    for row in kept:
-        spans[row.source] |= {*days_of(row)[:1], *days_of(row)[-1:]}
-    parts: list[Part] = []
-    for first, last, source in sorted((min(days), max(days), source) for source, days in spans.items() if days):
-        if parts and first - parts[-1].last <= LEAST_GONE:
-            before = parts.pop()
-            parts.append(Part(before.sources | {source}, before.first, max(before.last, last)))
-        else:
-            parts.append(Part(frozenset({source}), first, last))
-    return parts
-
-
-def _days_of(every: Sequence[Spend], grew: AbstractSet[int]) -> Days | None:
-    """`log_days` of files that do not lie apart."""
-    kept = [row for row in every if row.dropped is None and row.kind != "cost"]
-    days, requests = complete_days(kept, grew, lost_days(every)), total_requests(kept)
-    if days is None or (requests is not None and requests < FEW_A_DAY * len(days_there(kept))):
-        return days
-    silent = silent_days([row for row in every if row.kind != "cost"], QUIET)
-    return replace(days, silent=tuple(filter(set(days.complete).__contains__, silent)))
 
 
 def days_in_use(days: Days, rows: Sequence[Spend]) -> Days:

@@ -85,7 +85,7 @@ class RawTable:
     in_python: bool = False
     """True where Python read it, and no other reader is left to try."""
     periods: bool = True
-    """Whether its times are read as names of months and the like too (`FileOptions.periods`)."""
+    """Whether its times are read as names of months and the like too (`FileOptions.periods`); True too where they may be."""
 
     @property
     def in_place(self) -> bool:
@@ -111,8 +111,6 @@ class LogTable:
     files: tuple[SourceFile, ...]
     records: Table
     unread: UnreadRows
-    periods: bool = True
-    """`RawTable.periods`; True too where it may be."""
 
 
 def read_raw(

@@ -26,6 +26,9 @@ MOST_TURNS = 2
 ALIKE = 0.05
 """Part of a volume by which another one is told as the same: that of an advice goes by means and chances, the other by central
 values."""
+MUCH_LATER = 2.0
+"""Times the volume from which an option saves as a step after the leading one, above which that in its place says too little:
+what the leading one saves until the other is live grows with the volume as well."""
 ROUNDED = 1.02
 """Times a factor on rents by which the next one of two digits may lie above it; further off it is told to three."""
 MOST_DIGITS = 6
@@ -47,14 +50,15 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
 
 
 def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
-    """From which volume on an option saves that never beats the leading one in its place; empty where it saves at none.
+    """From which volume on an option saves as a step after the leading one, where in its place it never does, or much later.
 
-    Where today's volume is past it, that it is ahead, and what is missing all the same.
+    Else empty. Where today's volume is past it, that it is ahead, and what is missing all the same.
     """
-    after = c.thresholds and b.baseline == "recommended" and b.first is None and c.thresholds.second(b.option)
-    if not after or after.first is None:
-        return ""
     today, move = case_number(c.case, "workload.requests_per_day"), c.second_move
+    after = c.thresholds and b.baseline == "recommended" and c.thresholds.second(b.option)
+    in_place = math.inf if b.first is None else b.first
+    if not after or after.first is None or in_place <= max(MUCH_LATER * (after.stays or after.first), today):
+        return ""
     volume = "at every volume" if after.first <= 1 else f"from {requests(after.stays or after.first)} a day on"
     until = f", up to {requests(after.until)}" if after.until is not None else f" ({NOT_SEEN})" * (after.reason == NOT_SEEN)
     missing = ""
@@ -64,7 +68,8 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
         missing = ", but not in the mean of the draws" if move.npv_usd <= 0 else (
             ", but in only {} of the draws; {} is asked".format(*told_apart(percent, odds, needed)))
         missing = f": ahead today{missing}"
-    return f"saves {volume}{until} as a step after {rival}, in its place never{missing}"
+    replacing = "never" if b.first is None else f"from {requests(b.stays or b.first)}"
+    return f"saves {volume}{until} as a step after {rival}, in its place {replacing}{missing}"
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:

@@ -915,6 +915,25 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
     assert re.search(told, found[1])
 
 
+@pytest.mark.parametrize(("times", "told"), [(1.9, "beats gpt-6-luna from "), (2.1, "saves from "), (None, "saves from ")])
+def test_an_option_that_saves_much_earlier_as_a_step_is_not_told_by_the_volume_in_place_alone(
+        times: float | None, told: str) -> None:
+    """In place it must win back what the leading API saves until GPUs are live, which grows with the volume as well."""
+    c = answer()
+    o = self_hosting_of(c)
+    assert o is not None
+    step = c.thresholds.second(o.id).stays
+    found = c.thresholds.decisive(o.id, "recommended")
+    at = None if times is None else times * step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(c.thresholds), "decisive", lambda *_: replace(found, first=at, stays=at, until=None))
+        said = wins_from(c, o).split(";")[0]
+    assert said.startswith(told)
+    if told == "saves from ":
+        in_place = "never" if at is None else f"from {requests(at)}"
+        assert said == f"saves from {requests(step)} a day on as a step after gpt-6-luna, in its place {in_place}"
+
+
 @pytest.mark.full
 def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_be_of_no_use() -> None:
     """20,000,000 requests a day: the cheaper API leads, since today's model is paid until GPUs are live. "It beats gpt-6-luna

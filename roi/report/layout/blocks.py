@@ -105,6 +105,9 @@ class Table:
     """Names without a row, which a shortened one must not be taken for."""
 
 
+NO_BREAK = "\u00a0"
+ARROW = re.compile(r"\d\S* ([^\W\d]\S*) -> \S+ \1|\S+(?: -> \S+)+")
+"""A value, or more, and what it becomes; a unit of one word that both have belongs to it."""
 CUT, SHORTEST = "...", 3
 """What stands for the end of a word that is cut, and how many of its letters are left at least."""
 Block = Title | Heading | Paragraph | Bullets | Notes | Labelled | Verbatim | Gap | Table
@@ -141,8 +144,17 @@ def render_text(blocks: Iterable[Block], *, width: int, colour: bool) -> str:
 
 
 def wrap(text: str, width: int, first: str = "", later: str = "") -> list[str]:
-    """Lines of at most `width`, broken between words alone: a command or a name that is copied keeps its hyphens."""
-    return TextWrapper(width, first, later, break_on_hyphens=False).wrap(printable(text))
+    """Lines of at most `width`, broken between words alone: a command or a name that is copied keeps its hyphens.
+
+    An arrow stands on one line with the values on both its sides; text that is copied from a terminal has plain spaces.
+    """
+    text = unbroken(printable(text), width - max(len(first), len(later)))
+    return [line.replace(NO_BREAK, " ") for line in TextWrapper(width, first, later, break_on_hyphens=False).wrap(text)]
+
+
+def unbroken(text: str, most: int = 40) -> str:
+    """The text, no line of which ends or begins with an arrow: no-break spaces between values that take `most` characters."""
+    return ARROW.sub(lambda found: found[0].replace(" ", NO_BREAK) if len(found[0]) <= most else found[0], text)
 
 
 def printable(text: str) -> str:

@@ -21,6 +21,7 @@ from roi.report.layout.blocks import (
     flat_heads,
     full_rows,
     printable,
+    unbroken,
 )
 
 TINTS: Final = {"good": "rgba(46,160,67,.16)", "doubt": "rgba(210,153,34,.16)", "alarm": "rgba(248,81,73,.18)"}
@@ -83,4 +84,4 @@ def _strong(html: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(" ".join(printable(text).split()))
+    return escape(unbroken(" ".join(printable(text).split())))

@@ -11,7 +11,7 @@ from typing import Any
 from roi.disk import replace_file
 from roi.errors import RoiError, needs
 from roi.report.charts.style import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS
-from roi.report.layout.blocks import Table, flat_heads, full_rows, printable
+from roi.report.layout.blocks import Table, flat_heads, full_rows, printable, unbroken
 from roi.report.page.parts import Page, changed, limited
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -44,6 +44,7 @@ def page_html(page: Page, drawing: str) -> str:
         "right": _right, "stacks": _stacks,
     }
     world.globals.update(helpers)
+    world.filters["unbroken"] = unbroken
     return world.get_template("page.html.jinja").render(
         page=changed(limited(page), _plain), css=css, js=js, drawing=drawing, policy=_policy(css, (drawing, js)),
         ranges={name: len(both[0]) for name, both in RANGES.items()},

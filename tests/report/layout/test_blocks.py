@@ -17,6 +17,7 @@ from roi.report.layout.blocks import (
     render_text,
     wrap_arithmetic,
 )
+from roi.report.layout.html_blocks import render_html
 
 
 def test_markdown_signs_in_names_are_escaped() -> None:
@@ -71,6 +72,28 @@ def test_every_block_but_a_verbatim_one_wraps():
 
 def test_the_later_lines_of_a_note_are_indented():
     assert render_text([Notes(("one two three", "four"))], width=9, colour=False).split("\n") == ["one two", "  three", "four"]
+
+
+@pytest.mark.parametrize("width", range(24, 40))
+def test_no_line_ends_or_begins_with_an_arrow(width):
+    """The longest, "(-149,795.36 -> -149,812.11;", takes 28 of the columns: where a line has fewer, it breaks as other text."""
+    text = "Cash $15,589 (month 1: $13,306) -> $903 a month; on 12 GPUs -> 8 GPUs (-149,795.36 -> -149,812.11; 5 -> 6 -> 7"
+    lines = render_text([Notes((text,))], width=width, colour=False).split("\n")
+    arrows = [line.strip() for line in lines if "->" in line]
+    assert " ".join(line.strip() for line in lines) == text
+    assert max(map(len, lines)) <= width
+    if width >= 30:
+        assert not [line for line in arrows if line.startswith("->") or line.endswith("->")]
+        assert any("12 GPUs -> 8 GPUs" in line for line in arrows)
+
+
+def test_an_arrow_stays_with_its_values_in_html_but_not_in_markdown():
+    blocks = [Notes(("5 -> 6 a day",)), Table(("a",), (Row(("x 1 -> 2",)),)), Paragraph(f"{'a' * 30} -> {'b' * 30}")]
+    html = render_html(blocks)
+    assert "5\u00a0-&gt;\u00a06 a day" in html
+    assert "x 1\u00a0-&gt;\u00a02" in html
+    assert f"{'a' * 30} -&gt; b" in html
+    assert "\u00a0" not in render(blocks, "markdown") + render(blocks)
 
 
 def test_the_parts_of_a_report_stand_in_markdown_too():

@@ -24,6 +24,12 @@ DAYS_PER_MONTH: Final = 365 / 12
 MONTHS_PER_YEAR: Final = 12
 
 
+def formatted(x: float, form: str) -> str:
+    """A number in this format, such as "+.0%", but without a sign where it prints as nothing: +4%, -0.3, 0.00."""
+    text = f"{x:{form}}"
+    return text if "0" not in text or any(digit in text for digit in "123456789") else text.replace("-", "").replace("+", "")
+
+
 def whole_percent(share: float) -> str:
     """A share in whole percent, so that 0% means none and 100% means all."""
     if 0 < share < 0.005:

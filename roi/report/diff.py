@@ -22,6 +22,7 @@ from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
 from roi.report.page.parts import Change, Page, told
 from roi.report.redaction import hiding, redacted, secret
+from roi.units import formatted
 
 SCHEMA = "roi.diff/1"
 MOST_CAUSES, MOST_OTHERS, MOST_NAMED, MOST_RATES = 12, 6, 3, 4
@@ -392,7 +393,7 @@ def _pair(*facts: Fact | None) -> Sequence[str]:
 
 
 def _cents(x: float) -> str:
-    return f"{0.0 if abs(x) < 0.005 else x:,.2f}"
+    return formatted(x, ",.2f")
 
 
 def _signed(x: float) -> str:

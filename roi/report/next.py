@@ -18,6 +18,7 @@ from roi.report.comparison.remarks.model_ends import instead_of_staying, to_name
 from roi.report.comparison.thresholds import holds_while, nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import case_number, duration, money_of, option_label, percent, short_usd, told_apart, usd
+from roi.units import formatted
 
 SCHEMA = "roi.next/1"
 SHORT = {"day": "d", "days": "d", "weeks": "w", "months": "mo"}
@@ -196,7 +197,7 @@ def _most(answer: NextAnswer, e: Experiment) -> float:
 
 def _row(c: Comparison, e: Experiment, best: Experiment | None, at_most: float) -> Row:
     whole = (e.cost_usd, at_most, e.worth_usd, e.error_usd, e.first_net_usd, e.net_usd)
-    cost, most, worth, error, before, after = (f"{x:,.0f}".replace("-0", "0") if abs(x) < 0.5 else f"{x:,.0f}" for x in whole)
+    cost, most, worth, error, before, after = (formatted(x, ",.0f") for x in whole)
     size = "" if e.items is None else f"{e.items:,}"
     return Row((_what(c, e, None), size, cost, _time(e.months), most, worth, error, before, after), strong=e is best)
 

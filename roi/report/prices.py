@@ -12,6 +12,7 @@ from roi.facts.price import ApiPrice
 from roi.facts.records import DatedRow
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import figure, rate_usd
+from roi.units import formatted
 
 AGED = ("stated", "days", "")
 RENT_HEADS = ("card and vendor", "kind", "USD/h", "GPUs", "months", *AGED)
@@ -148,7 +149,8 @@ def refresh_blocks(found: Refresh) -> Iterator[Block]:
     shown = [*other, *rest][:MOST_CHANGES]
     if shown:
         yield Table(("", "before", "now", "", ""), tuple(
-            Row((c.what, _rates(c.before), _rates(c.after), c.unit, c.word if c in rest else f"{_ratio(c) - 1.0:+.0%}"))
+            Row((c.what, _rates(c.before), _rates(c.after), c.unit,
+                 c.word if c in rest else formatted(_ratio(c) - 1.0, "+.0%")))
             for c in shown), "lrrll")
     yield Gap()
     yield Bullets(tuple(_remarks(found, len(found.changes) - len(shown))))

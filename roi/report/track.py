@@ -27,6 +27,7 @@ from roi.economics.tracking.way_ahead import Ahead
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, figure, money_of, option_label, percent, short_usd, usd
 from roi.report.track_causes import effects_blocks, off_sentence, times
+from roi.units import formatted
 
 OUTSIDE = "!"
 """Behind a figure that lies outside its band."""
@@ -121,7 +122,7 @@ def _course(a: TrackAnswer) -> Iterator[str]:
     if unseen:
         yield f"What units or seats cost in {unseen} is not seen, and is taken as forecast: --bill tells it."
     came, planned = a.cash()
-    against = f", forecast {usd(planned)} ({came / planned - 1.0:+.0%})" if planned > 0 else ""
+    against = f", forecast {usd(planned)} ({formatted(came / planned - 1.0, '+.0%')})" if planned > 0 else ""
     cash = f"Cash so far, set-up aside: {usd(came)}{against}."
     if a.option == "stay":
         yield f"Staying has nothing to earn back. {cash}"

@@ -143,7 +143,8 @@ def times(x: float) -> str:
 
 def usd_signed(x: float) -> str:
     """An amount with its sign: +$1,200."""
-    return f"+{usd(x)}" if x > 0 else usd(x)
+    text = usd(x)
+    return f"+{text}" if x > 0 and text != "$0" else text
 
 
 def effects_blocks(a: TrackAnswer, *, full: bool) -> Iterable[Block]:

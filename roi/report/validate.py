@@ -12,7 +12,7 @@ from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.skipped_rows import place_of, reason_lines, reasons_told
 from roi.report.layout.wording import number_of
-from roi.units import GIB
+from roi.units import GIB, formatted
 
 SCHEMA = "roi.validation/1"
 UNITS = {"memory": "GiB", "throughput": "tokens/s"}
@@ -198,7 +198,7 @@ def _statistics(name: str, block: ErrorBlock, *, strong: bool = False) -> Row:
 
 def _percent(value: float, sign: str) -> str:
     """A percentage of at most seven characters; from 10,000 on its order of magnitude alone."""
-    return f"{value:{sign}.1f}" if abs(value) < 1e4 else f"{value:{sign}.0e}"
+    return formatted(value, f"{sign}.1f" if abs(value) < 1e4 else f"{sign}.0e")
 
 
 def _largest_errors(scores: Iterable[S], quantity: str, title: str, cells: Callable[[S], tuple[str, ...]]) -> Iterable[Block]:
@@ -210,7 +210,7 @@ def _largest_errors(scores: Iterable[S], quantity: str, title: str, cells: Calla
 
 def _error_cells(score: Score) -> tuple[str, ...]:
     form = ",.2f" if score.quantity == "memory" else ",.0f"
-    return (f"{score.label.id} {score.label.method}", *_figures(score, form), f"{score.error:+.1f}")
+    return (f"{score.label.id} {score.label.method}", *_figures(score, form), formatted(score.error, "+.1f"))
 
 
 def _serving_error_cells(score: ServingScore) -> tuple[str, ...]:

@@ -86,4 +86,4 @@ def test_what_a_scenario_takes_is_what_its_field_allows_and_a_large_growth_is_a_
     [within] = [mark.func for mark in PerYear.__metadata__ if hasattr(mark, "func")]
     assert (within.least, within.most) == (MOST_FALL, MOST_RISE)
     assert [growth_told(x) for x in (-0.05, 0.0, 8.99, 9.0, 11.0, 12_000.0, float("inf"))] == [
-        "-5%", "+0%", "+899%", "x 10", "x 12", "above x 1,000", "above x 1,000"]
+        "-5%", "0%", "+899%", "x 10", "x 12", "above x 1,000", "above x 1,000"]

@@ -27,7 +27,7 @@ from roi.estimate.replay.fleet import (
     spill_share,
 )
 from roi.estimate.replay.hourly_fleet import either, size_autoscaled_fleet, size_queue_fleet
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, formatted
 
 
 @dataclass(frozen=True)
@@ -279,9 +279,10 @@ def _rents_told(shared: Shared, month: int) -> str:
     grown, level = (pick(x, month) for x in (growth_path(shared.rent_drift, shared.horizon), rent_level(shared)))
     if abs(level - grown) < 1e-12:
         return "drift"
-    least, most = (pick(shared.rent_drift + 1.0) * np.exp(x) - 1.0 for x in (-shared.rent_spread[0], shared.rent_spread[1]))
-    return (f"({grown:.4g} at the central drift / {grown / level:.4f}, the mean over that where rents drift {least:+.1%} to"
-            f" {most:+.1%} a year)")
+    least, most = (formatted(pick(shared.rent_drift + 1.0) * np.exp(x) - 1.0, "+.1%")
+                   for x in (-shared.rent_spread[0], shared.rent_spread[1]))
+    return (f"({grown:.4g} at the central drift / {grown / level:.4f}, the mean over that where rents drift {least} to"
+            f" {most} a year)")
 
 
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:

@@ -25,6 +25,7 @@ from roi.profiling.train.real_model import ATTENTION, trained_count
 from roi.profiling.train.train_point import PointRun, StepTooLong
 from roi.profiling.train.training_steps import TrainingSetup
 from roi.store.profiles.plan_record import plan_record
+from roi.units import formatted
 
 if TYPE_CHECKING:
     from roi.profiling.train.ranks import Ranks
@@ -298,8 +299,8 @@ class _Stepping:
             self.points.append(run.point(memory, draw, predicted))
             change = train_point.drift([step.seconds / max(step.slots, 1) for step in run.steps[run.warmup:]])
             if change is not None:
-                self.notes.append(f"{run.micro_batch} x {run.seq:,}: not steady, a step's time changed by {change:+.0%} over "
-                                  "the last third; a longer --budget measures what lasts")
+                self.notes.append(f"{run.micro_batch} x {run.seq:,}: not steady, a step's time changed by "
+                                  f"{formatted(change, '+.0%')} over the last third; a longer --budget measures what lasts")
         if self.session.left_s <= 0.0 and run.steps and not run.usable:
             self.step_s = self.step_s or max(step.seconds for step in run.steps)
             self._ended(f"{run.micro_batch} x {run.seq:,}: the budget ended in its warm-up")

@@ -39,6 +39,7 @@ from roi.report.layout.wording import (
     told_apart,
     usd,
 )
+from roi.units import formatted
 
 MEASURES = {
     "evaluate": ("Evaluate {0} on your evaluation set", "evaluate {0}"),
@@ -356,7 +357,7 @@ def drivers(c: Comparison, ends: Callable[[str, Fact], str] = range_of) -> list[
         Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
         Table(heads, tuple(
             Row((fact_name(d.path), ends(d.path, c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
-                 f"{d.rank_correlation:+.2f}", money(d.worth_knowing_usd)))
+                 formatted(d.rank_correlation, "+.2f"), money(d.worth_knowing_usd)))
             for d in c.drivers), align="ll"),
         Paragraph(f"One fact at its 5% and 95% end, the others central{counted}. Rank corr.: Spearman, over the draws. Worth"
                   " knowing: were this one fact known today, before any move; roi next counts the time that a study takes."),

@@ -35,6 +35,7 @@ from roi.report.comparison.thresholds import flips_along, flips_at
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, figure, money_of, number_of, percent, short_usd, told_apart
 from roi.report.layout.wording import chance as share
+from roi.units import formatted
 
 MOST_LINES, MOST_ROWS, RIVAL = 40, 6, 3
 """Lines of the screen; rows of its table; and its rows before remarks are told in a word: the nearest rival has one."""
@@ -198,8 +199,7 @@ def _short_label(c: Comparison, o: OptionResult) -> str:
 
 
 def _scaled(x: float, size: float) -> str:
-    text = f"{x / size:,.0f}"
-    return "0" if text == "-0" else text
+    return formatted(x / size, ",.0f")
 
 
 def _rate(c: Comparison, o: OptionResult) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from roi.disk import packaged_rows
 from roi.facts.case import OWN_SERVERS, PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
-from roi.units import DAYS_PER_MONTH, whole_percent
+from roi.units import DAYS_PER_MONTH, formatted, whole_percent
 
 if TYPE_CHECKING:  # whose room takes longer to load than what is said
     from roi.economics.decision.alarms import Alarm
@@ -104,7 +104,7 @@ def fact_range(fact: Fact) -> str:
     if fact.unit == SHARE:
         return f"{percent(fact.low)} to {percent(fact.high)}"
     if fact.unit == PER_YEAR:
-        return f"{fact.low:+.0%} to {fact.high:+.0%}/year"
+        return f"{formatted(fact.low, '+.0%')} to {formatted(fact.high, '+.0%')}/year"
     money, unit = _unit(fact.unit)
     low, high = (_in_unit(x, fact.unit) for x in (fact.low, fact.high))
     return f"{money}{low} to {money}{high}{unit}"
@@ -122,7 +122,7 @@ def quantity(value: object, unit: str, more: int = 0) -> str:
     if unit == SHARE:
         return percent(value, more)
     if unit == PER_YEAR:
-        return f"{value:+.{1 + more}%} a year"
+        return f"{formatted(value, f'+.{1 + more}%')} a year"
     money, words = _unit(unit)
     return f"{money}{_in_unit(value, unit, more)}{words}"
 
@@ -242,7 +242,7 @@ def percent(x: float, more: int = 0) -> str:
     """A share in percent, or with so many more digits: 0.4%, 12%, 12.9%."""
     share = abs(x) * 100
     if more:
-        return f"{f'{100 * x:,.{1 + more}f}'.rstrip('0').rstrip('.')}%"
+        return f"{formatted(100 * x, f',.{1 + more}f').rstrip('0').rstrip('.')}%"
     if 0 < share < 0.05:
         return "<0.1%"
     return f"{x:,.0%}" if share >= 99.95 else f"{x:.1%}".replace(".0%", "%")
@@ -302,8 +302,7 @@ class Money:
 
     def __call__(self, x: float) -> str:
         """The figure in this unit, thousands with commas."""
-        text = f"{x / self.size:,.{2 if self.cents else 0}f}"
-        return text[1:] if text in {"-0", "-0.00"} else text
+        return formatted(x / self.size, ",.2f" if self.cents else ",.0f")
 
 
 def money_of(amounts: Iterable[float], below: float = 1e7) -> Money:

@@ -21,6 +21,7 @@ from roi.profiling.server.server_facts import QUESTIONS
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, render
 from roi.report.layout.wording import span
 from roi.report.profiles.shared_remarks import BUSY, INCOMPLETE, kept_blocks, profile_text
+from roi.units import formatted
 
 SCHEMA, PLAN_SCHEMA = "roi.serve/1", "roi.serve-plan/1"
 HEADS = ("load", "in/out", "n", "err", "TTFT ms", "TPOT ms", "ITL ms", "tok/s", "req/s", "good")
@@ -230,7 +231,7 @@ def _step_remarks(found: ServeFit) -> list[str]:
 
 def _unseen(one: HoldOut) -> str:
     """How a load that the fit has not seen was predicted."""
-    tpot, ttft, rate = (f"{100.0 * error:+.1f}%" for error in one.errors)
+    tpot, ttft, rate = (formatted(error, "+.1%") for error in one.errors)
     return (
         f"held out, point {one.point} (n = {one.requests}): replayed TPOT {1e3 * one.predicted_tpot_s:.4g} ms against"
         f" {1e3 * one.tpot_s:.4g} measured ({tpot}), TTFT {1e3 * one.predicted_ttft_s:.4g} against {1e3 * one.ttft_s:.4g} ms"

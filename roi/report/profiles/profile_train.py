@@ -21,7 +21,7 @@ from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_te
 from roi.report.training.fit_words import method_words
 from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.plan_record import read_plan
-from roi.units import GIB
+from roi.units import GIB, formatted
 
 TIME_HEADS = ("batch", "tokens", "steps", "median ms", "min ms", "tokens/s", "MFU", "loss", "W", "J/token")
 MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved", "process", "device")
@@ -144,7 +144,7 @@ def _time_row(point: TrainPoint, plan: TrainingPlan, shape: ModelShape | None, g
 
 def _memory_row(p: TrainPoint) -> Row:
     m, predicted = p.memory, p.predicted_allocated_bytes
-    error = f"{100.0 * (predicted / m.allocated_bytes - 1.0):+.1f}%" if predicted and m.allocated_bytes else "-"
+    error = formatted(predicted / m.allocated_bytes - 1.0, "+.1%") if predicted and m.allocated_bytes else "-"
     return Row((f"{p.micro_batch}", f"{p.seq:,}", _gib(m.allocated_bytes), _gib(predicted), error, _gib(m.reserved_bytes),
                 _gib(m.process_bytes), _gib(m.device_bytes)))
 
@@ -178,7 +178,7 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
     free = [(p, p.free_step_s / p.typical_s - 1.0) for p in profile.points if p.free_step_s is not None]
     if free:
         texts.append("steps that are not waited for: "
-                     + "; ".join(f"{p.micro_batch} x {p.seq:,} {100.0 * change:+.0f}%" for p, change in free))
+                     + "; ".join(f"{p.micro_batch} x {p.seq:,} {formatted(change, '+.0%')}" for p, change in free))
     retried = [f"{p.micro_batch} x {p.seq:,}" for p in profile.points if p.memory.retries]
     if retried:
         texts.append(f"the allocator gave its cache back and tried again by {', '.join(retried)}: slower than need be")

@@ -13,6 +13,7 @@ from roi.quality.good_enough import TESTED, GoodEnough, Word
 from roi.quality.measured import MOST_ITEMS, SURE, Difference, Measured, SystemScore
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, number_of, percent, told_apart
+from roi.units import formatted
 
 SCHEMA = "roi.quality/1"
 LABELS: Final[dict[Word, tuple[str, str]]] = {"yes": ("YES", "good"), "unknown": ("UNKNOWN", "doubt"), "no": ("NO", "")}
@@ -66,11 +67,11 @@ def _against(measured: Measured) -> Iterator[Block]:
     """Differences to the incumbent, and what the columns are."""
     yield Heading(f"Against {measured.incumbent}, on the same items")
     heads = ("system", "pairs", "difference", "90%\ninterval", "lost /\nwon", "McNemar\np",
-             f"within\n{_points(measured.margin)[1:]}", "shows\nfrom", "items\nto add")  # fmt: skip
+             f"within\n{100 * measured.margin:.1f}", "shows\nfrom", "items\nto add")  # fmt: skip
     yield Table(heads, tuple(map(_difference_row, measured.differences)))
     yield Paragraph(
         f"Points of 100. lost / won: items on which {measured.incumbent}, or the other, is better. within: chance that it is"
-        f" worse by at most {_points(measured.margin)[1:]} points, on all items of {measured.incumbent}. shows from: the"
+        f" worse by at most {100 * measured.margin:.1f} points, on all items of {measured.incumbent}. shows from: the"
         " smallest true difference that such a set finds (80% power, 10% two-sided). items to add: until the answer is yes or"
         " no, if the means stay.")
 
@@ -250,11 +251,11 @@ def _difference_row(each: Difference) -> Row:
     value, low, high = map(_points, each.on_pairs)
     return Row((each.system, f"{each.pairs:,}", value, f"{low} to {high}",
                 f"{each.lost:,} / {each.won:,}", "<0.001" if each.p_value < 0.0005 else f"{each.p_value:.3f}",
-                _chance(each.not_worse), _points(each.smallest)[1:], more))
+                _chance(each.not_worse), f"{100 * each.smallest:.1f}", more))
 
 
 def _points(share: float) -> str:
-    return f"{share * 100:+.1f}".replace("-0.0", "+0.0")
+    return formatted(share * 100, "+.1f")
 
 
 def _interval(known: ScorePosterior) -> str:

@@ -9,6 +9,7 @@ from roi.report.layout.blocks import printable
 from roi.report.layout.wording import percent
 from roi.report.page.parts import Page, Picture, told
 from roi.report.quality.quality import quality_blocks
+from roi.units import formatted
 
 EDGE = 10
 """Pixels at the least between an end of an interval and the edge of the picture."""
@@ -44,9 +45,10 @@ def differences(measured: Measured) -> Spec:
     """Each system's score less the incumbent's on the same items, points of 100; dashed lines at 0 and at the margin."""
     found = measured.differences
     rows = [_row(k, each.system, *(100 * part for part in each.on_pairs)) for k, each in enumerate(found)]
-    labels = [f"{row['system']}: {row['share']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})" for row in rows]
+    labels = ["{}: {} ({} to {})".format(row["system"], *(formatted(row[end], "+.1f") for end in ("share", "low", "high")))
+              for row in rows]
     said = (f"Difference to {measured.incumbent} in points of 100, 90% interval. {'; '.join(labels)}. Margin:"
-            f" {-100 * measured.margin:+.1f}.")
+            f" {formatted(-100 * measured.margin, '+.1f')}.")
     return _intervals(f"Against {measured.incumbent}, on the same items", said, rows, labels,
                       [{"at": 0.0}, {"at": -100 * measured.margin}], f"points against {measured.incumbent}", "+~f")
 
@@ -57,7 +59,7 @@ def _intervals(
     """A dot in an interval for each row, over dashed lines."""
     y, names = rows_of(labels)
     x = {"field": "share", "type": "quantitative", "title": axis, "scale": {"zero": False, "padding": EDGE},
-         "axis": {"format": form, "tickCount": 6}}
+         "axis": {"format": form, "tickCount": 6, "labelExpr": "replace(datum.label, /^[+]0$/, '0')"}}
     colour = {"color": {"datum": "score", "type": "nominal", "legend": None, "scale": {"domain": ["", "score"]}}}
     told = [{"field": "system"}, *({"field": name, "format": form.replace(".0%", ".1%")} for name in ("share", "low", "high"))]
     return spec(title, said, height=ROW * max(len(rows), 1), layer=[

@@ -11,6 +11,7 @@ from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.skipped_rows import Skipped, skipped_json, skipped_told
 from roi.report.layout.wording import number_of
+from roi.units import formatted
 
 SCHEMA = "roi.calibration-report/1"
 LARGEST = 12
@@ -70,7 +71,7 @@ def calibration_blocks(found: Calibration, skipped: Skipped, untimed: int) -> It
         Heading("Largest residuals beside theory"),
         Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
             Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",
-                 f"{100.0 * (scaled / run.measured_s - 1.0):+.0f}%")) for run, scaled in largest)),
+                 formatted(scaled / run.measured_s - 1.0, "+.0%"))) for run, scaled in largest)),
         Bullets(("theory: the roofline at scale 1. scaled: at the scale of the run's GPU, source and layout.",)),
         *skipped_told("Skipped rows", skipped),
     )

@@ -12,7 +12,7 @@ from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import adds_too_seldom, chance, figure, number_of, percent, too_seldom, usd
 from roi.report.usage.paid import names, reconciliation, without_tokens
 from roi.report.usage.spend_json import by_group, grouped, list_prices, money, tokens_of
-from roi.units import MTOK
+from roi.units import MTOK, formatted
 from roi.usage.measure.aggregate import MOST_GROUPS as LISTED
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import LOST_ROWS, Days, days_of, spans_told
@@ -189,7 +189,7 @@ def _count(number: float) -> str:
 
 
 def _cents(amount: float) -> str:
-    return f"{amount:,.2f}" if amount < 1000 else f"{amount:,.0f}"
+    return formatted(amount, ",.2f" if amount < 1000 else ",.0f")
 
 
 def _chart(found: Usage) -> list[str]:
@@ -238,7 +238,7 @@ def _change(change: MonthChange | None) -> Iterable[Block]:
              ("cache", change.cache_usd, "shares read and written"), ("price", change.price_usd, "of the same tokens"))
     yield Table(("USD of " + ("the month" if whole else "a day"), "USD", ""), (
         Row((f"{change.before:%Y-%m}", _cents(change.before_usd), "")),
-        *(Row((f"  {name}", f"{round(amount, 2) + 0.0:+,.2f}", what))
+        *(Row((f"  {name}", formatted(amount, "+,.2f"), what))
           for name, amount, what in (*([calendar] if whole else []), *parts)),
         Row((f"{change.month:%Y-%m}", _cents(change.month_usd), ""), strong=True)), align="lrl")
     yield Paragraph(f"Of {per}. They add up to the difference; each is at the prices of the month before but price itself.")

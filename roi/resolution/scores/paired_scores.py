@@ -14,6 +14,7 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.template_facts import score_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.sections.scores import Paired, Score, ScoreOrNot
+from roi.units import formatted
 
 ROUNDED: Final = 0.005
 """How far a score that is written with two digits may be off."""
@@ -79,7 +80,7 @@ def tell_pairs(sheet: FactSheet, s: Scenario, system: str, score: Score, pair: P
     how = "by the same odds" if carried.unlike.mark is None else "between the same odds and the same shares of either mark"
     rest = f", and {how} on the rest{told_unlike(today, carried.unlike)}" if theirs else ""
     tell_caution(sheet, f"judged on {on}{aside}, {by}{rest}; {100 * score.value:.1f}% of its own", system)
-    return f"{points:+.1f} points of {today} on {pairs:,} items of both, {how} on the rest".replace("-0.0", "+0.0")
+    return f"{formatted(points, '+.1f')} points of {today} on {pairs:,} items of both, {how} on the rest"
 
 
 def told_unlike(incumbent: str, unlike: Unlike) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from roi.numerics.spreads import t95
+from roi.units import formatted
 
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
@@ -43,7 +44,7 @@ class Growth:
 def growth_told(a_year: float) -> str:
     """An annual growth in words: in percent below tenfold, then as a multiple, of which beyond a thousand nobody plans."""
     times = 1.0 + a_year
-    return f"{round(a_year, 2) + 0.0:+.0%}" if times < 10 else f"x {times:,.0f}" if times < 1000 else "above x 1,000"
+    return formatted(a_year, "+.0%") if times < 10 else f"x {times:,.0f}" if times < 1000 else "above x 1,000"
 
 
 def whole_weeks(complete: Sequence[int]) -> list[int]:

@@ -27,6 +27,7 @@ from roi.scenario.file import load_scenario
 
 @pytest.mark.parametrize(("x", "words"), [
     (1234.4, "$1,234"), (-56.7, "-$57"), (0.42, "$0.42"), (0.0020, "$0.002"), (0.715, "$0.715"), (0.0, "$0"), (9.999, "$10"),
+    (-1e-12, "$0"), (-0.0, "$0"),
 ])
 def test_usd_is_rounded_as_people_write_it(x: float, words: str) -> None:
     assert usd(x) == words

@@ -28,6 +28,7 @@ from roi.report.layout.wording import (
     chance,
     fact_name,
     fact_range,
+    from_to,
     kind_name,
     months,
     number_of,
@@ -135,7 +136,7 @@ def _cash(c: Comparison, outlook: Outlook) -> Iterator[Part]:
 
 def _spread(outlook: Outlook, id: str) -> str:
     low, _, high = outlook.bands[id][:, -1]
-    return f"{usd(low)} to {usd(high)}"
+    return from_to(usd(low), usd(high))
 
 
 def _costs(c: Comparison, redact: bool) -> Iterator[Part]:

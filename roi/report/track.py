@@ -25,7 +25,7 @@ from roi.economics.tracking.predictive_bands import (
 )
 from roi.economics.tracking.way_ahead import Ahead
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
-from roi.report.layout.wording import chance, figure, money_of, option_label, percent, short_usd, usd
+from roi.report.layout.wording import chance, figure, from_to, money_of, option_label, percent, short_usd, usd
 from roi.report.track_causes import effects_blocks, off_sentence, times
 from roi.units import formatted
 
@@ -150,7 +150,7 @@ def _paid(a: TrackAnswer, months: tuple[float, float, float]) -> str:
     day = a.day_of(middle)
     at = "never within the horizon" if day is None else f"month {middle:.1f} ({day.day} {day:%b %Y})"
     ends = [f"{x:.1f}" if isfinite(x) else "never" for x in (low, high)]
-    return at if not isfinite(low) else f"{at}, 90% {ends[0]} to {ends[1]}"
+    return at if not isfinite(low) else f"{at}, 90% {from_to(*ends)}"
 
 
 def _held(a: TrackAnswer) -> str:
@@ -194,7 +194,7 @@ def _months(a: TrackAnswer) -> Table:
     came, band = a.came[CASH], a.forecast.bands[CASH]
     money = money_of([*came, *band.high])
     rows = tuple(Row((month.month, money(float(came[k])) + _mark(a, CASH, k),
-                      f"{money(float(band.low[k]))} - {money(float(band.high[k]))}", *(_cell(a, name, k) for name in shown)))
+                      from_to(money(float(band.low[k])), money(float(band.high[k]))), *(_cell(a, name, k) for name in shown)))
                  for k, month in enumerate(a.months))
     return Table(("month", f"cash\n{money.unit}", "90%\nband", *(CALLED[name].head for name in shown)), rows)
 

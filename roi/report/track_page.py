@@ -3,7 +3,7 @@
 from roi.answers.track import TrackAnswer
 from roi.economics.tracking.predictive_bands import CASH, QUANTITIES
 from roi.report.charts.style import ENDS, Spec, cents, money_axis, spec
-from roi.report.layout.wording import usd
+from roi.report.layout.wording import from_to, usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.track import track_blocks
 
@@ -33,7 +33,7 @@ def cash_by_month(a: TrackAnswer) -> Spec:
     colour = {"field": "as", "type": "nominal",
               "scale": {"domain": [INSIDE, OUTSIDE, UNTOLD], "range": [ENDS[1], ENDS[0], ENDS[2]]}}
     said = "; ".join(
-        f"{row['month']}: {usd(row['came'])}, {row['as']} ({usd(row['low'])} to {usd(row['high'])})" for row in rows)
+        f"{row['month']}: {usd(row['came'])}, {row['as']} ({from_to(usd(row['low']), usd(row['high']))})" for row in rows)
     layer: list[Spec] = [
         {"mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.45},
          "encoding": {**shown, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},

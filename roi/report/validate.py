@@ -11,7 +11,7 @@ from roi.estimate.accuracy.serving_errors import QUANTITIES, ServingQuantity, Se
 from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.skipped_rows import place_of, reason_lines, reasons_told
-from roi.report.layout.wording import number_of
+from roi.report.layout.wording import from_to, number_of
 from roi.units import GIB, formatted
 
 SCHEMA = "roi.validation/1"
@@ -222,7 +222,7 @@ def _serving_error_cells(score: ServingScore) -> tuple[str, ...]:
 def _figures(score: RowScore[Any, Any], form: str) -> tuple[str, str, str]:  # Any: labels do not matter here
     values = (score.measured, score.predicted, score.low, score.high)
     measured, predicted, low, high = (f"{x * SCALE[score.quantity]:{form}}" for x in values)
-    return measured, predicted, f"{low}-{high}"
+    return measured, predicted, from_to(low, high, "-")
 
 
 def _fits(found: Validation) -> Iterable[Block]:

@@ -22,7 +22,7 @@ from roi.report.charts.style import (
 )
 from roi.report.comparison.option_figures import counted, npv_of
 from roi.report.layout.wording import chance as share
-from roi.report.layout.wording import short_usd
+from roi.report.layout.wording import from_to, short_usd
 
 BINS = 60
 ENDS = (0.005, 0.995)
@@ -50,7 +50,7 @@ def npv(comparison: Comparison, outlook: Outlook | None = None) -> Spec:
         mean, spread = npv_of(c, o)
         ends = dict(zip(("p10", "p50", "p90"), map(cents, spread or ()), strict=False))
         spans.append({"option": names[o.id], "y": k + FLOOR, "zero": 0, "top": k + FLOOR - TALL, "mean": cents(mean), **ends})
-        told = f" ({short_usd(spread[0])} to {short_usd(spread[2])})" if spread else ""
+        told = f" ({from_to(short_usd(spread[0]), short_usd(spread[2]))})" if spread else ""
         labels.append(f"{names[o.id]}: {short_usd(mean)}{told}")
     x = {"field": "mean", "type": "quantitative", "title": f"NPV against staying, {counted(c)}, USD",
          "axis": money_axis([v for row in spans for v in (row["mean"], row.get("p10"), row.get("p90"))], tickCount=5)}

@@ -102,12 +102,15 @@ def fact_range(fact: Fact) -> str:
     if fact.low is None or fact.high is None:
         return quantity(fact.value, fact.unit)
     if fact.unit == SHARE:
-        return f"{percent(fact.low)} to {percent(fact.high)}"
+        return from_to(percent(fact.low), percent(fact.high))
     if fact.unit == PER_YEAR:
-        return f"{formatted(fact.low, '+.0%')} to {formatted(fact.high, '+.0%')}/year"
-    money, unit = _unit(fact.unit)
-    low, high = (_in_unit(x, fact.unit) for x in (fact.low, fact.high))
-    return f"{money}{low} to {money}{high}{unit}"
+        return f"{from_to(formatted(fact.low, '+.0%'), formatted(fact.high, '+.0%'))}/year"
+    return f"{from_to(_in_unit(fact.low, fact.unit), _in_unit(fact.high, fact.unit))}{_unit(fact.unit)}"
+
+
+def from_to(low: str, high: str, to: str = " to ") -> str:
+    """A range from what its ends print as: $0.10 to $0.12; one value where both print alike."""
+    return low if low == high else f"{low}{to}{high}"
 
 
 def range_of(_path: str, fact: Fact) -> str:
@@ -123,19 +126,18 @@ def quantity(value: object, unit: str, more: int = 0) -> str:
         return percent(value, more)
     if unit == PER_YEAR:
         return f"{formatted(value, f'+.{1 + more}%')} a year"
-    money, words = _unit(unit)
-    return f"{money}{_in_unit(value, unit, more)}{words}"
+    return f"{_in_unit(value, unit, more)}{_unit(unit)}"
 
 
 def _in_unit(x: float, unit: str, more: int = 0) -> str:
-    """The digits: tokens of a prompt below 10,000 are told whole, since 1,024 is no 1,020."""
-    return figure(x, max(more, 1) if unit == "tokens" and 1000 <= abs(x) < 9999.5 else more)
+    """The digits, behind $ where it is money: tokens of a prompt below 10,000 are told whole, since 1,024 is no 1,020."""
+    text = figure(x, max(more, 1) if unit == "tokens" and 1000 <= abs(x) < 9999.5 else more)
+    return re.sub("^(-?)", r"\1$", text) if unit.startswith("USD") else text
 
 
-def _unit(unit: str) -> tuple[str, str]:
-    money = "$" if unit.startswith("USD") else ""
+def _unit(unit: str) -> str:
     words = unit.removeprefix("USD")
-    return money, "" if words in SAID_BY_NAME else words if words.startswith("/") else f" {words}"
+    return "" if words in SAID_BY_NAME else words if words.startswith("/") else f" {words}"
 
 
 def told_apart(words: Callable[[float, int], str], x: float, y: float) -> tuple[str, str]:
@@ -164,7 +166,7 @@ def figure(x: float, more: int = 0) -> str:
     if abs(x) >= 1e10:
         return f"{x:.2e}"
     digits = 2 + more - math.floor(math.log10(abs(x)))
-    text = f"{round(x, digits):,.{min(max(digits, 0), 8 + more)}f}"
+    text = formatted(round(x, digits), f",.{min(max(digits, 0), 8 + more)}f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -12,6 +12,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import InferPoint, InferProfile
 from roi.report.layout.blocks import Block, Gap, Row, Table
+from roi.report.layout.wording import from_to
 from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 from roi.units import GIB
 
@@ -104,11 +105,12 @@ def infer_text(profile: InferProfile, shape: ModelShape | None, gpu: Gpu | None,
     title = f"{profile.model}, {profile.dtype}, adapter r{profile.rank} on all linear layers"
     tables: list[Block] = [Table(HEADS, tuple(Row((
         str(line.batch), f"{line.prompt_tokens:,}", line.adapter, f"{line.prefills}/{line.decodes}",
-        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), f"{_ms(line.tpot_p05_s)}-{_ms(line.tpot_p95_s)}",
+        f"{line.prefill_tokens_per_s:,.0f}", _ms(line.tpot_s), from_to(_ms(line.tpot_p05_s), _ms(line.tpot_p95_s), "-"),
         f"{line.decode_tokens_per_s:,.0f}", "-" if line.memory_bytes is None else f"{line.memory_bytes / GIB:.2f}",
     )) for line in infer_lines(profile)), align="")]
     ratios = tuple(
-        Row((f"{r.what} {r.over}", str(r.batch), f"{r.prompt_tokens:,}", f"{r.ratio:.2f}", f"{r.low:.2f}-{r.high:.2f}"))
+        Row((f"{r.what} {r.over}", str(r.batch), f"{r.prompt_tokens:,}", f"{r.ratio:.2f}",
+             from_to(f"{r.low:.2f}", f"{r.high:.2f}", "-")))
         for r in ratio_lines(profile) if r.what == "decode" or r.over == "unmerged/merged")
     if ratios:
         tables += [Gap(), Table(RATIO_HEADS, ratios)]

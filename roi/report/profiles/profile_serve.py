@@ -19,7 +19,7 @@ from roi.facts.serve_profile import ServePoint, ServeProfile
 from roi.profiling.server.load_design import PROBE_TOKENS, PROBES, PROMPT_RATE, STEP_S, ServePlan, planned_seconds
 from roi.profiling.server.server_facts import QUESTIONS
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, render
-from roi.report.layout.wording import span
+from roi.report.layout.wording import from_to, span
 from roi.report.profiles.shared_remarks import BUSY, INCOMPLETE, kept_blocks, profile_text
 from roi.units import formatted
 
@@ -197,7 +197,7 @@ def _coefficient_cells(c: Coefficient, theory: Iteration | None) -> tuple[str, .
     letter, words = NAMES[c.name]
     unit, scale = _unit(c.value or c.high)
     best = _theory(c, theory) if theory else None
-    span = f"{_three(c.low / scale)} to {_three(c.high / scale)}" if c.value > 0.0 else f"below {_three(c.high / scale)}"
+    span = from_to(_three(c.low / scale), _three(c.high / scale)) if c.value > 0.0 else f"below {_three(c.high / scale)}"
     return f"{letter:2s} {words}", _three(c.value / scale), span, "" if best is None else _three(best / scale), unit
 
 
@@ -214,7 +214,7 @@ def _step_remarks(found: ServeFit) -> list[str]:
     if fit.check_missing and fit.iteration is not None:
         texts.append(f"not checked: the open loop that is kept aside for it was cut short or is missing ({fit.check_missing})")
     texts += [f"{one.adapters} unmerged adapter{'s' if one.adapters > 1 else ''}: {one.speed:.2f} of the speed without"
-              f" ({one.low:.2f} to {one.high:.2f}, {one.points} points)" for one in found.adapters]
+              f" ({from_to(f'{one.low:.2f}', f'{one.high:.2f}')}, {one.points} points)" for one in found.adapters]
     if fit.median_error is not None:
         texts.append(f"{'fitted on' if fit.iteration else 'looked at'} {fit.points} points: {fit.windows} windows of decoding"
                      f" (median error {100.0 * fit.median_error:.1f}%) and {fit.lone} first tokens that met an idle server")
@@ -245,7 +245,7 @@ def _sum(one: CoefficientSum) -> str:
     times = ["" if f"{per:.4g}" == "1" else f"{per:.4g} " for per in one.per]
     formula = " + ".join(f"{count}{part}" for count, part in zip(times, parts, strict=True))
     unit, scale = _unit(one.value or one.high)
-    span = f"{_three(one.low / scale)} to {_three(one.high / scale)}"
+    span = from_to(_three(one.low / scale), _three(one.high / scale))
     return f"known together only: {formula} = {_three(one.value / scale)} {unit} ({span}); add {one.add}"
 
 

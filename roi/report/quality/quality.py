@@ -12,7 +12,7 @@ from roi.numerics.paired import ScorePosterior
 from roi.quality.good_enough import TESTED, GoodEnough, Word
 from roi.quality.measured import MOST_ITEMS, SURE, Difference, Measured, SystemScore
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
-from roi.report.layout.wording import chance, number_of, percent, told_apart
+from roi.report.layout.wording import chance, from_to, number_of, percent, told_apart
 from roi.units import formatted
 
 SCHEMA = "roi.quality/1"
@@ -150,14 +150,13 @@ def _chances(measured: Measured, each: GoodEnough) -> str:
     both = f"on all {measured.scores[0].items:,}; {_points(d.on_pairs.value)} on {pairs}"
     on = pairs if seen == d.on_pairs else both
     said = (f"chance {_sure(d.not_worse)} to be {worse} {measured.incumbent} (found {_points(seen.value)}, 90%"
-            f" {_points(seen.low)} to {_points(seen.high)}, {on})")
+            f" {from_to(_points(seen.low), _points(seen.high))}, {on})")
     if measured.bar is None:
         return said
-    low, high = score.posterior.interval
     own = "" if score.items == d.pairs else (f"; {_sure(score.seen.at_least(measured.bar))} by all of its own (found"
                                              f" {percent(score.seen.share)}, {number_of(score.items, 'item')})")
     return (f"{said}, {_sure(score.reaches_bar)} to reach the bar of {percent(measured.bar)} (found"
-            f" {percent(score.posterior.share)}, 90% {percent(low)} to {percent(high)}, {number_of(d.pairs, 'item')}{own})")
+            f" {percent(score.posterior.share)}, 90% {_interval(score.posterior)}, {number_of(d.pairs, 'item')}{own})")
 
 
 def _chance(x: float | None) -> str:
@@ -236,7 +235,7 @@ def _worth(answer: QualityAnswer) -> Iterable[Block]:
     if any(round(count) != each.items for count, each in zip(worth, measured.scores, strict=True)):
         least, most = (f"{round(end(worth)):,}" for end in (min, max))
         below = "" if measured.alone else f" lost / won, below, are of items whatever they weigh{p}."
-        as_many = least if least == most else f"{least} to {most}"
+        as_many = from_to(str(least), str(most))
         yield Paragraph(f"Weights, grades and clusters counted, the items of a system say as much as {as_many} that are right"
                         f" or wrong, apart and alike.{below}")
 
@@ -249,7 +248,7 @@ def _score_row(each: SystemScore) -> Row:
 def _difference_row(each: Difference) -> Row:
     more = f">{MOST_ITEMS // 1_000_000} M" if each.more_items is None else f"{each.more_items:,}"
     value, low, high = map(_points, each.on_pairs)
-    return Row((each.system, f"{each.pairs:,}", value, f"{low} to {high}",
+    return Row((each.system, f"{each.pairs:,}", value, from_to(low, high),
                 f"{each.lost:,} / {each.won:,}", "<0.001" if each.p_value < 0.0005 else f"{each.p_value:.3f}",
                 _chance(each.not_worse), f"{100 * each.smallest:.1f}", more))
 
@@ -260,7 +259,7 @@ def _points(share: float) -> str:
 
 def _interval(known: ScorePosterior) -> str:
     low, high = known.interval
-    return f"{percent(low)} to {percent(high)}"
+    return from_to(percent(low), percent(high))
 
 
 def quality_json(answer: QualityAnswer) -> str:

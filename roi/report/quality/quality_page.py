@@ -6,7 +6,7 @@ from roi.answers.quality import QualityAnswer
 from roi.quality.measured import Measured
 from roi.report.charts.style import Spec, rows_of, spec
 from roi.report.layout.blocks import printable
-from roi.report.layout.wording import percent
+from roi.report.layout.wording import from_to, percent
 from roi.report.page.parts import Page, Picture, told
 from roi.report.quality.quality import quality_blocks
 from roi.units import formatted
@@ -34,7 +34,8 @@ def scores(measured: Measured) -> Spec:
     """Share right of each system with its 90% interval; a dashed line at the bar."""
     found = measured.scores
     rows = [_row(k, each.system, each.seen.share, *each.seen.interval) for k, each in enumerate(found)]
-    labels = [f"{row['system']}: {percent(row['share'])} ({percent(row['low'])} to {percent(row['high'])})" for row in rows]
+    labels = [f"{row['system']}: {percent(row['share'])} ({from_to(percent(row['low']), percent(row['high']))})"
+              for row in rows]
     lines = [] if measured.bar is None else [{"at": measured.bar}]
     bar = "" if measured.bar is None else f" Bar: {percent(measured.bar)}."
     said = f"Score with 90% interval. {'; '.join(labels)}.{bar}"
@@ -45,8 +46,8 @@ def differences(measured: Measured) -> Spec:
     """Each system's score less the incumbent's on the same items, points of 100; dashed lines at 0 and at the margin."""
     found = measured.differences
     rows = [_row(k, each.system, *(100 * part for part in each.on_pairs)) for k, each in enumerate(found)]
-    labels = ["{}: {} ({} to {})".format(row["system"], *(formatted(row[end], "+.1f") for end in ("share", "low", "high")))
-              for row in rows]
+    told = [[formatted(row[end], "+.1f") for end in ("share", "low", "high")] for row in rows]
+    labels = [f"{row['system']}: {share} ({from_to(low, high)})" for row, (share, low, high) in zip(rows, told, strict=True)]
     said = (f"Difference to {measured.incumbent} in points of 100, 90% interval. {'; '.join(labels)}. Margin:"
             f" {formatted(-100 * measured.margin, '+.1f')}.")
     return _intervals(f"Against {measured.incumbent}, on the same items", said, rows, labels,

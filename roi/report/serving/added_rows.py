@@ -7,7 +7,7 @@ from dataclasses import asdict
 from roi.answers.calibrate_serving import AddedRows, Piece, Trend
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.skipped_rows import skipped_json, skipped_told
-from roi.report.layout.wording import number_of
+from roi.report.layout.wording import from_to, number_of
 
 SCHEMA = "roi.added-rows/1"
 HEADS = ("engine, GPU, model", "rows", "speed", "5-95% before", "after")
@@ -56,5 +56,5 @@ def _trend(model: str, trend: Trend) -> str:
 
 
 def _piece(piece: Piece) -> Row:
-    ends = (f"{low:.2f}-{high:.2f}" for low, high in (piece.before, piece.after))
+    ends = (from_to(f"{low:.2f}", f"{high:.2f}", "-") for low, high in (piece.before, piece.after))
     return Row((f"{piece.engine}, {piece.gpu}, {piece.model}", str(piece.rows), f"{piece.centre:.2f}", *ends))

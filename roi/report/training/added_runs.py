@@ -8,7 +8,7 @@ from roi.answers.calibrate_training import AddedRuns, Narrowed
 from roi.estimate.step.calibration import ONE_GPU
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.skipped_rows import skipped_json, skipped_told
-from roi.report.layout.wording import number_of
+from roi.report.layout.wording import from_to, number_of
 
 SCHEMA = "roi.added-runs/1"
 HEADS = ("GPU, model, method", "rows", "speed", "5-95% before", "after")
@@ -45,6 +45,6 @@ def runs_blocks(found: AddedRuns) -> Iterable[Block]:
 
 
 def _piece(piece: Narrowed) -> Row:
-    ends = (f"{low:.2f}-{high:.2f}" for low, high in (piece.before, piece.after))
+    ends = (from_to(f"{low:.2f}", f"{high:.2f}", "-") for low, high in (piece.before, piece.after))
     layout = "" if piece.layout == ONE_GPU else f" {piece.layout}"
     return Row((f"{piece.gpu}{layout}, {piece.model}, {piece.method}", str(piece.rows), f"{piece.centre:.2f}", *ends))

@@ -10,7 +10,7 @@ from roi.estimate.accuracy.training_left_out import Calibration, LeftOut
 from roi.estimate.step.calibration import GroupFit, TimedRun, half_width
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.skipped_rows import Skipped, skipped_json, skipped_told
-from roi.report.layout.wording import number_of
+from roi.report.layout.wording import from_to, number_of
 from roi.units import formatted
 
 SCHEMA = "roi.calibration-report/1"
@@ -101,12 +101,12 @@ def _group_cells(name: str, fit: GroupFit, within: float) -> tuple[str, ...]:
     half = half_width(fit.n, fit.n * fit.log_scatter**2, within)
     errors = ("-" if x is None else f"{x:.1f}" for x in (fit.left_out, fit.from_three, fit.from_first_three))
     return (name[:30], str(fit.n), f"{fit.overall:.2f}",
-            f"{fit.overall * np.exp(-half):.2f}-{fit.overall * np.exp(half):.2f}", *errors)
+            from_to(f"{fit.overall * np.exp(-half):.2f}", f"{fit.overall * np.exp(half):.2f}", "-"), *errors)
 
 
 def _left_out(name: str, block: LeftOut, *, strong: bool = False) -> Row:
-    return Row((name[:30], str(block.n), f"{block.median_error:.1f}%", f"{block.low_ratio:.2f} to {block.high_ratio:.2f}",
-                f"{block.coverage:.0f}%"), strong=strong)
+    return Row((name[:30], str(block.n), f"{block.median_error:.1f}%",
+                from_to(f"{block.low_ratio:.2f}", f"{block.high_ratio:.2f}"), f"{block.coverage:.0f}%"), strong=strong)
 
 
 def _scaled(found: Calibration) -> list[tuple[TimedRun, float]]:

@@ -17,7 +17,7 @@ from roi.estimate.training.stacks import trainer_habits
 from roi.estimate.training.targets import trains_experts
 from roi.evidence.training_speed import LARGEST_JOB
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title
-from roi.report.layout.wording import number_of, old_prices, rate_usd
+from roi.report.layout.wording import from_to, number_of, old_prices, rate_usd
 from roi.report.training.fit_details import detail_blocks
 from roi.report.training.fit_words import (
     MAYBE,
@@ -96,13 +96,15 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     fit = best.fit
     beyond = fit.high_bytes > fit.gpu.memory_bytes >= fit.needed_high_bytes
     rest = f" (of that the allocator gives back what is beyond {fit.needed_high_bytes / GIB:,.1f})" * beyond
-    spans = [f"{'needs ' * fit.squeezed}{fit.low_bytes / GIB:,.1f}-{fit.high_bytes / GIB:,.1f} GiB{rest}"]
+    low, high = (f"{x / GIB:,.1f}" for x in (fit.low_bytes, fit.high_bytes))
+    spans = [f"{'needs ' * fit.squeezed}{from_to(low, high, '-')} GiB{rest}"]
     if best.hours is None:
-        spans.append(f"{best.tokens_per_s_range[0]:,.0f}-{best.tokens_per_s_range[1]:,.0f} tokens a second")
+        slow, fast = (f"{x:,.0f}" for x in best.tokens_per_s_range)
+        spans.append(f"{from_to(slow, fast, '-')} tokens a second")
     else:
-        spans.append(f"{short(best.hours[1])}-{short(best.hours[2])} hours")
+        spans.append(f"{from_to(short(best.hours[1]), short(best.hours[2]), '-')} hours")
     if best.usd is not None:
-        spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
+        spans.append(f"${from_to(f'{best.usd[1]:,.2f}', f'{best.usd[2]:,.2f}', '-')}")
     known, memory = best.evidence.record, _memory_words(report, fit)
     what = "rows of tuners" if best.evidence.level == "tuner" else "rows"
     held = "" if known is None else f"; {known[1]:.0f} of 100 {what} left out lay inside such an interval"

@@ -13,7 +13,7 @@ from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Verbatim
 from roi.report.layout.figures import timeline_rows
-from roi.report.layout.wording import rate_usd
+from roi.report.layout.wording import from_to, rate_usd
 from roi.report.training.fit_words import MAYBE, fits_word, formula_words, room_words, run_cells, speed_sources, way_words
 from roi.units import GIB
 
@@ -68,7 +68,7 @@ def _memory_table(report: FitReport) -> Table:
     m, parts = fit.memory, memory_parts(report)
     wide = max(len(mark) for _, _, mark in parts)
     rows = [Row((f"  {name}", f"{value / GIB:.2f} {mark:{wide}s}", "")) for name, value, mark in parts]
-    interval = f"5-95%: {fit.low_bytes / GIB:.2f}-{fit.high_bytes / GIB:.2f}"
+    interval = f"5-95%: {from_to(f'{fit.low_bytes / GIB:.2f}', f'{fit.high_bytes / GIB:.2f}', '-')}"
     rows.append(Row(("  process", f"{float(m.process_bytes) / GIB:.2f} {'c':{wide}s}", interval)))
     heads = (f"Peak on {fit.gpu.id}, phase: {PHASES[int(m.peak_phase)]}", "GiB" + " " * (wide + 1), "")
     return Table(heads, tuple(rows), align="lrl", widths=(44, 7 + wide))

@@ -12,7 +12,7 @@ from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.targets import ENDS
 from roi.evidence.training_speed import PACED_ROWS, pieces_told
-from roi.report.layout.wording import figure, number_of, percent, rate_usd
+from roi.report.layout.wording import figure, from_to, number_of, percent, rate_usd
 from roi.units import GIB
 
 TRAINS: Final = {
@@ -109,10 +109,10 @@ def way_words(report: FitReport, line: GpuLine) -> str:
 def run_cells(line: GpuLine) -> tuple[str, ...]:
     """Cells of a table: hours, their interval and USD; without a training set tokens/s, their interval and USD/Mtok."""
     if line.hours is None:
-        (slow, fast), per_mtok = line.tokens_per_s_range, line.usd_per_mtok
-        return f"{line.tokens_per_s:,.0f}", f"{slow:,.0f}-{fast:,.0f}", "-" if per_mtok is None else f"{per_mtok:.3g}"
+        (slow, fast), per_mtok = (f"{x:,.0f}" for x in line.tokens_per_s_range), line.usd_per_mtok
+        return f"{line.tokens_per_s:,.0f}", from_to(slow, fast, "-"), "-" if per_mtok is None else f"{per_mtok:.3g}"
     usd = "-" if line.usd is None else f"{line.usd[0]:,.2f}"
-    return three(line.hours[0]), f"{short(line.hours[1])}-{short(line.hours[2])}", usd
+    return three(line.hours[0]), from_to(short(line.hours[1]), short(line.hours[2]), "-"), usd
 
 
 def fits_word(line: GpuLine) -> str:

@@ -9,7 +9,7 @@ from roi.answers.calibrate_local import LocalCalibration
 from roi.facts.fact import Fact
 from roi.report.comparison.findings import experiment_name
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.wording import fact_name, figure, usd
+from roi.report.layout.wording import fact_name, figure, from_to, usd
 
 SCHEMA = "roi.local-calibration/1"
 
@@ -56,7 +56,7 @@ def local_json(found: LocalCalibration) -> str:
 
 def _spread(fact: Fact | None) -> str:
     ends = _ends(fact)
-    return "-" if ends is None else f"{figure(ends[0])} to {figure(ends[1])}"
+    return "-" if ends is None else from_to(*map(figure, ends))
 
 
 def _ends(fact: Fact | None) -> tuple[float, float] | None:

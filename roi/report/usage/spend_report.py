@@ -9,7 +9,7 @@ from roi.answers.usage_tasks import Task
 from roi.errors import first_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
-from roi.report.layout.wording import adds_too_seldom, chance, figure, number_of, percent, too_seldom, usd
+from roi.report.layout.wording import adds_too_seldom, chance, figure, from_to, number_of, percent, too_seldom, usd
 from roi.report.usage.paid import names, reconciliation, without_tokens
 from roi.report.usage.spend_json import by_group, grouped, list_prices, money, tokens_of
 from roi.units import MTOK, formatted
@@ -144,7 +144,7 @@ def _total(found: Usage) -> str:
     exported = {item.provider for item in found.items}
     searched = searched_usd(each for each in known if not each.spend.costed and each.spend.provider not in exported)
     beside = (f", and {usd(searched)} of web searches" if searched else "") + billed
-    return f"{usd(low)}{f' to {usd(high)}' if high > low * 1.0005 else ''} {basis}{beside}{without}"
+    return f"{from_to(usd(low), usd(high)) if high > low * 1.0005 else usd(low)} {basis}{beside}{without}"
 
 
 Groups = Sequence[tuple[tuple[object, ...], list[Priced]]]
@@ -318,8 +318,8 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.growth is not None:
         g = w.growth
         trend, least, most, used, low, high = map(growth_told, (g.value, g.low, g.high, *g.stated))
-        yield ("growth a year", f"trend {trend} ({least} to {most}, {g.weeks} weeks)",
-               f"used: {used} a year over three years ({low} to {high}), as if it went on for {g.weeks} more weeks")
+        yield ("growth a year", f"trend {trend} ({from_to(least, most)}, {g.weeks} weeks)",
+               f"used: {used} a year over three years ({from_to(low, high)}), as if it went on for {g.weeks} more weeks")
     if w.lengths is not None:
         for name, mean, at in (("input tokens", w.lengths.input_mean, w.lengths.input_percentiles),
                                ("output tokens", w.lengths.output_mean, w.lengths.output_percentiles)):
@@ -331,7 +331,7 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
         yield "input tokens", f"mean {w.input_tokens:,.1f}", ""
         yield "output tokens", f"mean {w.output_tokens:,.1f}", ""
     if w.prefix is not None:
-        between = f" ({figure(w.prefix.low)} to {figure(w.prefix.high)})" if w.prefix.high > w.prefix.low else ""
+        between = f" ({from_to(figure(w.prefix.low), figure(w.prefix.high))})" if w.prefix.high > w.prefix.low else ""
         yield "shared prefix", f"{_count(w.prefix.tokens)} tokens{between}, found in {percent(w.prefix.hit_rate)}", w.prefix.how
     if w.batch_share is not None:
         yield "in batch", "; ".join((percent(w.batch_share), *(f"in {tier} {percent(part)}" for tier, part in w.tiers))), ""

@@ -26,7 +26,7 @@ from roi.report.comparison.option_figures import (
     to_take,
 )
 from roi.report.comparison.remarks.todays_units import paid_by_unit
-from roi.report.layout.wording import case_number, chance, figure, number_of, short_usd, usd
+from roi.report.layout.wording import case_number, chance, figure, from_to, number_of, short_usd, usd
 from roi.units import to_digits
 
 LONGER = 6.0
@@ -81,7 +81,7 @@ def _ratio(c: Comparison, path: str) -> str:
     """The ends of a ratio that is drawn, else its value."""
     fact = c.case[path]
     low, high = fact.spread() if fact.uncertain else (fact.number(), fact.number())
-    return figure(low) if low == high else f"{figure(low)} to {figure(high)}"
+    return from_to(figure(low), figure(high))
 
 
 def instead_of_staying(c: Comparison) -> list[str]:

@@ -19,8 +19,9 @@ from roi.economics.inputs import Option, path_of
 from roi.errors import InputError
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
+from roi.resolution.resolution import Resolved
 from roi.scenario.file import load_scenario
-from roi.scenario.meaning import ITEM, WORDS, Meaning, meaning_of
+from roi.scenario.meaning import ITEM, WORDS, Meaning, meaning_of, stand_in
 from roi.scenario.quantity import Section
 
 AS_IT_COMES: Final = {"timing.months_to_live.api"}
@@ -29,6 +30,8 @@ NO_MONEY: Final = {"draws", "seed"}
 """Numbers that are no facts."""
 SCORES: Final = "quality.scores."
 END: Final = ".ends_in_months"
+NAMED: Final = ".NAME"
+"""What stands in a path for a name of the user's own."""
 STEP: Final = 0.1
 """Up and down from a yearly rate, which has no half; up from a share of 0, whose double is 0."""
 
@@ -58,6 +61,8 @@ class FieldAnswer:
     """True where the scenario states it; else the value is a default."""
     fact: Fact | None = None
     """The fact that comes from it, where it is one."""
+    instead: str | None = None
+    """The field whose value and fact these are, where this one is left out for it."""
     moves: Moves | None = None
     no_moves: str = ""
     """Why there are no moves."""
@@ -81,11 +86,15 @@ def explain_field(
     if isinstance(value, Section) and not hasattr(value, "value"):  # a block, not one number with its ends
         return FieldAnswer(meaning=meaning, inside=inside, scenario=title)
     resolved = open_case(scenario, cache=cache)
-    paths = resolved.places.get(meaning.path, ())
-    fact = resolved.case[paths[0]] if len(paths) == 1 else _known_end(meaning.path, resolved.case)
+    fact = _fact(meaning.path, resolved) or _known_end(meaning.path, resolved.case)
+    instead = stand_in(meaning) if value is None and fact is None and NAMED not in meaning.path else None
+    if instead is not None:
+        held, known = _value(scenario, instead.split("."))[0], _fact(instead, resolved)
+        instead, value, fact = (None, None, None) if _number(held, known) is None else (instead, held, known)
     number, moves, why = _number(value, fact), None, ""
     if number is None or meaning.path in NO_MONEY:
-        why = "no other value of it is tried here; change it with --set and compare again"
+        why = ("NAME is any name: ask with one of yours in its place" if NAMED in meaning.path else
+               "no other value of it is tried here; change it with --set and compare again")
     else:
         most = scenario.workload.longest_prompt if meaning.path == "workload.shared_prefix_tokens" else np.inf
         try:
@@ -93,7 +102,14 @@ def explain_field(
         except InputError as error:
             why = str(error)
     return FieldAnswer(meaning=meaning, inside=inside, scenario=title, value=value, stated=stated, fact=fact,
-                       moves=moves, no_moves=why)
+                       instead=instead, moves=moves, no_moves=why)
+
+
+def _fact(path: str, resolved: Resolved) -> Fact | None:
+    """The fact that comes from the field, or one of several that are alike and drawn apart; None else."""
+    facts = [resolved.case[place] for place in resolved.places.get(path, ())]
+    alike = {(f.value, f.low, f.high, f.unit) for f in facts}
+    return facts[0] if len(alike) == 1 else None
 
 
 def _known_end(path: str, case: Case) -> Fact | None:

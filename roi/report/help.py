@@ -1,6 +1,5 @@
 """How a field of the scenario is explained: its words and bounds, what it is in a scenario, and what it moves."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -9,15 +8,13 @@ from roi.errors import first_of
 from roi.facts.fact import Basis, Fact
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_range, figure, quantity
-from roi.scenario.meaning import REPEATS, Meaning, field_paths, meaning_of
+from roi.scenario.meaning import REPEATS, Meaning, field_paths, meaning_of, stand_in
 from roi.scenario.quantity import Spread
 
 UNITS = {
     "1/year": "as a share a year, 0.1 for 10%", "share": "as a share, 0.8 for 80%", "s": "in seconds", "ratio": "as a ratio",
 }  # fmt: skip
 """How a number is written, where its unit does not say it."""
-INSTEAD: Final = re.compile(r"left out[^=;.]*= (?:[^=;.]* )?([a-z_]+(?:\.[a-z_]+)+)")
-"""What a meaning says of the field whose value holds where it is left out."""
 EVERY: Final = "fields"
 """The word that asks for all of them."""
 SHOWN = 5
@@ -77,6 +74,13 @@ def _notes(a: FieldAnswer) -> Iterator[str]:
 def _here(a: FieldAnswer) -> str:
     """The value of the scenario, and where it comes from."""
     held = getattr(a.value, "value", a.value)
+    if a.instead is not None:
+        return f"left out, so that {a.instead} holds: {_known(a, held)}"
+    return _known(a, held)
+
+
+def _known(a: FieldAnswer, held: object) -> str:
+    """A value, its range and where they come from."""
     if a.fact is None:
         return f"{_value(held, a.meaning.unit)}{'' if a.stated else ', the default'}"
     told = _value(held if held is not None else a.fact.value, a.meaning.unit)
@@ -112,11 +116,11 @@ def _left_out(m: Meaning) -> str:
 
 def _default(m: Meaning) -> str:
     """What holds where the field is not written, and why; where that is another field's value, that one and its default."""
-    other = INSTEAD.search(m.meaning) if m.default in (None, {}) else None
-    if other is not None and other[1] in field_paths():
-        instead = meaning_of(other[1])
+    other = stand_in(m)
+    if other is not None:
+        instead = meaning_of(other)
         if isinstance(instead.default, (Spread, int, float)) and not isinstance(instead.default, bool):
-            return f"{other[1]}, by default {_default(instead)}"
+            return f"{other}, by default {_default(instead)}"
     if m.default in (None, {}) and "left out = " in m.meaning:
         return "as said above"
     reason = f" ({m.default.source})" if isinstance(m.default, Spread) and m.default.source else ""

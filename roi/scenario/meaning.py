@@ -34,6 +34,8 @@ SHOWN: Final = 6
 """Fields of one name that a message lists."""
 PARTED: Final = re.compile(r"[-_ ]")
 """What may stand between the words of a name."""
+INSTEAD: Final = re.compile(r"left out[^=;.]*= (?:[^=;.]* )?([a-z_]+(?:\.[a-z_]+)+)")
+"""What a meaning says of the field whose value holds where it is left out."""
 ASKED: Final = "help"
 """What an UnknownName for a field calls its own place."""
 SHORTEST: Final = 2
@@ -87,6 +89,12 @@ def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
         blocks = (path for path in field_paths() if "." not in path)
         raise UnknownName(ASKED, name, known, "command or field", (*also, *blocks))
     return meaning_of(ends[0])
+
+
+def stand_in(m: Meaning) -> str | None:
+    """The field whose value holds where this one is left out, as its meaning says; None where none does."""
+    other = INSTEAD.search(m.meaning) if m.default in (None, {}) else None
+    return other[1] if other is not None and other[1] in field_paths() else None
 
 
 def fields_ending(name: str) -> tuple[Meaning, ...]:

@@ -96,6 +96,18 @@ def test_an_end_that_is_announced_is_what_holds_here(mine):
     assert "Here (Triage): 1.68 months; quoted: retires on 2027-01-14: " in text
 
 
+@pytest.mark.parametrize("field", ["incumbent.successor_price_ratio", "drift.successor_price_ratio"])
+def test_a_ratio_that_is_left_out_and_one_that_is_drawn_for_each_successor_move_over_their_range(mine, field):
+    """0.4 and 1.6, the range in the scenario's schema."""
+    text = " ".join(ask("help", field, mine, "--set", "horizon_months=48").stdout.split())
+    assert f"{'so that drift.successor_price_ratio holds: ' if 'incumbent' in field else ': '}1, 5 to 95%: 0.4 to 1.6;" in text
+    assert "USD 0.4 1.6 gpt-6-luna" in text
+
+
+def test_a_name_that_stands_for_any_is_said(mine):
+    assert "Moves: NAME is any name: ask with" in " ".join(ask("help", "apis.NAME.ends_in_months", mine).stdout.split())
+
+
 def test_a_field_that_is_no_number_says_so(mine):
     assert "Moves: no other value of it is tried here" in ask("help", "candidates.api_models", mine).stdout
 

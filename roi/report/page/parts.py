@@ -59,11 +59,13 @@ class Page:
     """How the report was made."""
 
 
-def told(blocks: Iterable[Block], pictures: Mapping[str, Sequence[Part]], first: str = "The answer", foot: str = "") -> Page:
+def told(blocks: Iterable[Block], pictures: Mapping[str, Sequence[Part]], first: str = "The answer", foot: str = "",
+         facts: tuple[str, ...] = ()) -> Page:
     """A page of what a terminal shows: its title, what stands before the first heading, then a section for each heading.
 
     `pictures` stand at the end of the section of that name; those of a name that is no heading make a section of their own,
-    after the first. `foot` stands behind the version of roi. Hints at options of the command line are left out.
+    after the first. `foot` stands behind the version of roi, `facts` below the title. Hints at options of the
+    command line are left out.
     """
     title, sections, shown = "", {first: list[Part]()}, first
     sections |= {name: [] for name in pictures if name != first}
@@ -80,7 +82,7 @@ def told(blocks: Iterable[Block], pictures: Mapping[str, Sequence[Part]], first:
                 sections[shown].append(block)
     for name, parts in pictures.items():
         sections[name] = [*sections[name], *parts]
-    return Page(title=title, facts=(), foot=f"roi {__version__}.{foot}", sections=tuple(
+    return Page(title=title, facts=facts, foot=f"roi {__version__}.{foot}", sections=tuple(
         Section(name, tuple(parts), lead=name == first) for name, parts in sections.items() if parts))
 
 

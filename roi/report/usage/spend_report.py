@@ -137,14 +137,19 @@ def _total(found: Usage) -> str:
         return f"no price known{billed}"
     every, bare = tokens_of(found.priced), tokens_of(each for each in found.priced if each.usd is None)
     without = f", and {figure(bare / MTOK)} of {figure(every / MTOK)} Mtok have no price" if bare else ""
-    costed = sum(each.spend.costed for each in known)
-    basis = "as reported" if costed == len(known) else "at list price" if not costed else "as reported, else at list price"
     low, high = spent(known), sum((each.usd if each.spend.costed else each.list_high_usd) or 0.0 for each in known)
-    basis = "as list-price equivalent, not a bill" if found.equivalent else basis
     exported = {item.provider for item in found.items}
     searched = searched_usd(each for each in known if not each.spend.costed and each.spend.provider not in exported)
     beside = (f", and {usd(searched)} of web searches" if searched else "") + billed
-    return f"{from_to(usd(low), usd(high)) if high > low * 1.0005 else usd(low)} {basis}{beside}{without}"
+    return f"{from_to(usd(low), usd(high)) if high > low * 1.0005 else usd(low)} {basis_of(found)}{beside}{without}"
+
+
+def basis_of(found: Usage) -> str:
+    """What the money is that has a price: as sources report it, or at list price."""
+    costed = {each.spend.costed for each in found.priced if each.usd is not None}
+    if found.equivalent:
+        return "as list-price equivalent, not a bill"
+    return "as reported" if costed == {True} else "at list price" if True not in costed else "as reported, else at list price"
 
 
 Groups = Sequence[tuple[tuple[object, ...], list[Priced]]]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from roi.answers.usage_tasks import Task
 from roi.report.charts.style import Spec, money_axis, own_colours, spec
 from roi.report.layout.blocks import Labelled, Paragraph, Table, Verbatim
-from roi.report.layout.wording import usd
+from roi.report.layout.wording import from_to, usd
 from roi.report.page.parts import Page, Part, Picture, Unfolded, told
-from roi.report.usage.spend_report import task_blocks, usage_blocks
+from roi.report.usage.spend_report import basis_of, task_blocks, usage_blocks
 from roi.usage.measure.days import days_of
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.measure.without import without_told
@@ -33,7 +33,15 @@ def usage_page(found: Usage, tasks: Sequence[Task]) -> Page:
     first = "The answer" if tasks else "What was read"
     pictures = {first: list(_answer(found, tasks))} if tasks else {}
     pictures |= {} if picture is None else {"Spend by day and model": [Picture(picture, note)]}
-    return told(blocks, pictures, first)
+    return told(blocks, pictures, first, facts=_facts(found))
+
+
+def _facts(found: Usage) -> tuple[str, ...]:
+    """From which days the usage is, at which prices, and in which money."""
+    days = () if found.days is None else (from_to(str(day_of(found.days.first)), str(day_of(found.days.last))),)
+    basis = basis_of(found)
+    price = (f"{basis}{', that of each day' if 'list' in basis else ''}",) if any(each.usd for each in found.priced) else ()
+    return (*days, *price, "USD")
 
 
 def _answer(found: Usage, tasks: Sequence[Task]) -> Iterator[Part]:

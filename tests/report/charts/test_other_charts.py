@@ -98,3 +98,4 @@ def test_the_page_of_usage_begins_with_what_to_do_about_each_group() -> None:
     assert figures.rows[0].cells[1:] == ("100", "1,414", "50%", "7,000", "93%")
     assert "Which of these calls" not in str([section.heading for section in usage_page(found, [task]).sections])
     assert usage_page(found, []).sections[0].heading == "What was read"
+    assert usage_page(found, []).facts == ("2026-09-21 to 2026-11-22", "at list price, that of each day", "USD")

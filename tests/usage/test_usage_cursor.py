@@ -45,6 +45,18 @@ def test_an_older_export_without_kind_and_user_is_read(tmp_path: Path) -> None:
     assert (row["dropped"], row["group"], row["cost_usd"]) == (None, None, 1.25)
 
 
+def test_the_cost_may_be_named_with_its_currency(tmp_path: Path) -> None:
+    """1,000 + 500 + 200 + 800 = 2,500. The header is that of an export of May 2026, as a reader's test has it."""
+    file = tmp_path / "usage-events.csv"
+    file.write_text(
+        "Date,User,Kind,Max Mode,Model,Input (w/ Cache Write),Input (w/o Cache Write),Cache Read,Output Tokens,Total Tokens,"
+        "Cost ($),Cloud Agent ID,Automation ID,Request Type,Requests\n"
+        '"2026-05-09T10:00:00.000Z","me@example.com","On-Demand","No","claude-4-sonnet","1000","500","200","800","2500",'
+        '"1,234.05","","","Usage","0.5"\n')
+    (row,) = records(tmp_path, file, formats=FORMATS)
+    assert (row["dropped"], row["cost_usd"]) == (None, 1234.05)
+
+
 def test_rows_are_grouped_by_user(tmp_path: Path) -> None:
     """Two rows are Jane's, six are Joe's."""
     rows = records(tmp_path, DATA / "cursor.csv", formats=FORMATS, group_by="user")

@@ -2,9 +2,9 @@
 
 The two input columns are disjoint: "w/ Cache Write" are tokens that were written to the cache, "w/o Cache Write" those that
 were neither written nor read; a row whose Total Tokens is not the sum of the four counts is dropped, as the columns would
-then mean something else. Cost is a number, or a word (Included, Free, -) that is no amount. Rows under the user's own key
-are paid to the model's provider, whose export has them. Older exports lack Kind, User or Total Tokens. Who is paid is
-Cursor; its model names (claude-4.6-opus-high-thinking, auto) are mostly not those of a price list. Source: headers in
+then mean something else. Cost, or Cost ($), is a number, or a word (Included, Free, -) that is no amount. Rows under the
+user's own key are paid to the model's provider, whose export has them. Older exports lack Kind, User or Total Tokens. Who is
+paid is Cursor; its model names (claude-4.6-opus-high-thinking, auto) are mostly not those of a price list. Source: headers in
 public parsers of the export, and the review of t3code PR #6046 (2026-08-11).
 """
 
@@ -30,7 +30,8 @@ def _fields(table: Table, _: FileOptions) -> Fields:
     if find(table, "total tokens"):
         other = whole(table, "total tokens") != written + uncached + read + output
         reasons.append((other, "Total Tokens is not the sum of the four counts"))
-    cost = bounded(text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64"))  # null where it is a word
+    told = text(table, "cost", "cost ($)").replace("$", "").replace(",", "")
+    cost = bounded(told.strip().try_cast("float64"))  # null where it is a word
     return Fields(
         at_us=instant(table, "date"), provider="cursor", model=text(table, "model"),
         uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=cost,
@@ -39,4 +40,4 @@ def _fields(table: Table, _: FileOptions) -> Fields:
 
 CURSOR_CSV: Final = Format(
     name="cursor-csv", title="Cursor usage CSV", grain="call", needs=frozenset({"date", "model", *COUNTS}),
-    uses=("kind", "user", "total tokens", "cost"), fields=_fields, groups={"user": "user"})
+    uses=("kind", "user", "total tokens", "cost", "cost ($)"), fields=_fields, groups={"user": "user"})

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
@@ -32,10 +33,8 @@ WAIT_S: Final = 5.0
 MOST_VALUES: Final = 10_000_000
 """Values of a JSON document, of some 70 bytes each once it is read: a list of nothings takes 30 times its text."""
 TOO_MANY_VALUES: Final = f"more than {MOST_VALUES:,} values in one JSON document"
-MOST_UNPACKED: Final = 200
-FREELY: Final = 1 << 28
-"""Logs are packed to a tenth or a fiftieth; bytes up to which nobody asks."""
-PIECE: Final = 1 << 20
+MOST_UNPACKED, FREELY, PIECE = 200, 1 << 28, 1 << 20
+"""Logs are packed to a tenth or a fiftieth; bytes up to which nobody asks; bytes that are unpacked at a time."""
 EXCEL: Final = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.IGNORECASE)
 """A first line by which Excel is told what stands between cells; no column is named in it."""
 GZIP: Final = b"\x1f\x8b"
@@ -49,8 +48,9 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of the encoding that spreadsheet programs call Unicode."""
 
 
-def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it", *, filled: bool = False) -> str:
-    """The text of a file in UTF-8, a byte order mark left out, at most `most_bytes` of it.
+def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it", *, filled: bool = False,
+              packed: bool = False) -> str:
+    """The text of a file in UTF-8, a byte order mark left out, at most `most_bytes` of it; with `packed` it may be a gzip.
 
     InputError names the file behind `where` ("--trace: "), and says why it cannot be read: it is a folder, is not there (with
     the nearest name), holds more than `holds` may, a zero byte, what is no text, or nothing where it must be `filled`. A file
@@ -62,8 +62,9 @@ def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it", *
             raise InputError(f"{name}: a directory; give a file")
         size = path.stat().st_size
         with open_to_read(path) as file:
-            raw = b"" if size > most_bytes else file.read(most_bytes + 1)
-    except (OSError, ValueError) as error:
+            source = unpacked(file, name) if packed and file.peek(2)[:2] == GZIP else file
+            raw = b"" if size > most_bytes else source.read(most_bytes + 1)
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         near = nearest_file(path) if isinstance(error, FileNotFoundError) else ""
         raise InputError(f"{name}: cannot be read: {reason}{near}") from error
@@ -86,7 +87,7 @@ def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it", *
         raise InputError(f"{name}:{line}: byte 0x{raw[error.start]:02x} is not UTF-8 text") from None
 
 
-def open_to_read(path: Path) -> BinaryIO:
+def open_to_read(path: Path) -> io.BufferedReader:
     """The file's bytes, open; OSError also where it is a pipe whose other end nobody opens within WAIT_S."""
     return os.fdopen(_open_at_last(path, os.O_RDONLY), "rb")
 

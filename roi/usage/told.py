@@ -114,6 +114,9 @@ def lacking(share: float) -> Iterator[str]:
 
 def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     """What a reader must know about the figures, one remark each."""
+    for name, whole in (each for table in log.tables for each in table.unread.cut_short.items()):
+        yield (f"{name} ends inside its gzip stream: its first {whole:,} line{'s' * (whole != 1)} could be read and count, the"
+               " rest is missing")
     yield from _files_left_out(log.left_out)
     for name in log.unmapped:
         yield f"{name} lacks columns that --map names: its own names tell which are which"
@@ -122,8 +125,6 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     yield from dict.fromkeys(remark for table in log.tables for remark in table.format.remarks)
     for table in log.tables:
         yield from table.unread.notes
-        for name in table.unread.cut_short:
-            yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
     for form in dict.fromkeys(table.format for table in log.tables):
         of_form = [each for each in priced if each.spend.source == form.name]
         yield from _cache_notes(form, of_form)

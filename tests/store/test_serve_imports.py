@@ -1,5 +1,6 @@
 """Benchmark files of other tools become profiles, or one line says what they lack."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_vllm_keeps_every_token_time_and_the_failed_request():
     assert point.requests[2].sent_s == pytest.approx(0.08)
     assert point.requests[3].error == "ConnectionResetError: [Errno 104]"
     assert (point.input_tokens, point.output_tokens) == (100, 4)
+
+
+def test_a_packed_file_is_read_as_what_is_in_it_and_one_that_is_cut_is_refused(tmp_path):
+    whole = gzip.compress((DATA / "vllm.json").read_bytes())
+    packed, cut = tmp_path / "vllm.json.gz", tmp_path / "cut.json.gz"
+    packed.write_bytes(whole)
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert read_benchmark(packed).points == read_benchmark(DATA / "vllm.json").points
+    with pytest.raises(InputError, match=r"cut\.json\.gz: cannot be read: .*ended before"):
+        read_benchmark(cut)
 
 
 def test_guidellm_keeps_first_and_last_token_and_tpot_is_made_anew():

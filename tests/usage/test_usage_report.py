@@ -347,7 +347,7 @@ def test_a_trend_that_no_scenario_takes_is_told_in_words_and_compared_within_wha
     assert task["reason"] is None
     part = tmp_path / "part.yaml"
     told = " ".join(run(file, "--tasks", "0", "--output", part).stdout.split())
-    assert "trend above x 1,000 (above x 1,000 to above x 1,000, 6 weeks)" in told
+    assert "trend above x 1,000 (above x 1,000, 6 weeks)" in told
     assert "used: +300% a year over three years (-2% to x 11)" in told
     assert "high: 10.0\n    source: the trend of 6 weeks (above x 1,000 a year)" in part.read_text("utf-8")
 

@@ -87,7 +87,7 @@ def _imported(path: Path) -> Imported:
 
 def _documents(path: Path, where: str) -> list[Json]:
     """The JSON value of the file, or that of each of its lines."""
-    text = read_text(path, MOST_BYTES, "--import: ", "a benchmark's results")
+    text = read_text(path, MOST_BYTES, "--import: ", "a benchmark's results", packed=True)
     try:
         return [parse_json(text)]
     except RecursionError:

@@ -48,8 +48,8 @@ class UnreadRows:
 
     rows: dict[str, int] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
-    cut_short: list[str] = field(default_factory=list)
-    """Names of files that end inside a gzip stream."""
+    cut_short: dict[str, int] = field(default_factory=dict)
+    """Names of files that end inside a gzip stream, and how many whole lines each has before that."""
     notes: list[str] = field(default_factory=list)
     """Sentences for the reader of the answer."""
 
@@ -231,15 +231,16 @@ def unwrapped(documents: Sequence[Document]) -> list[Document]:
 def _lines(stream: BinaryIO, file: SourceFile, shape: FileShape, unread: UnreadRows) -> Iterator[str]:
     """Lines of text; what follows a cut in a gzip is missing, and a last, half line with it."""
     text = io.TextIOWrapper(stream, encoding=shape.encoding, errors="replace", newline="")
-    held = None
+    held, whole = None, 0
     try:
         for line in lines_of(text, LONGEST_LINE, file.shown):
             if held is not None:
                 yield held
+                whole += 1
             held = line
     except DAMAGED_GZIP:
-        unread.cut_short.append(file.shown)
         held = held if held is not None and held.endswith("\n") else None
+        unread.cut_short[file.shown] = whole + (held is not None)
     finally:
         if not stream.closed:
             text.detach()

@@ -133,6 +133,9 @@ WRITTEN = {
     "mooncake.jsonl": '{"timestamp": 5, "input_length": 100, "output_length": 5, "hash_ids": [1]}\n' * 2,
     "bailian.jsonl": '{"chat_id": 1, "timestamp": 5, "input_length": 100, "output_length": 5, "hash_ids": [1]}\n' * 2,
     "burstgpt.csv": "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,100,5,105,API log",
+    "gcp-cost-table.csv": "Service description,SKU description,Usage start date,Usage end date,Usage amount,Usage unit,"
+    "Cost ($)\n"
+    'Vertex AI,Gemini 2.5 Flash GA Text Input - Predictions,2026-10-01,2026-10-01,"1,000",count,0.0003',
     "own.csv": "Time,Model,Prompt Tokens,Completion Tokens\n2026-10-01T00:00:00Z,gpt-4o,100,10",
     **{
         f"trace{k}.csv": f"{time},{given},{output}\n5,100,10"
@@ -156,6 +159,7 @@ KEPT = {
     "line_item_usage_type", "line_item_line_item_type", "line_item_product_code", "line_item_currency_code", "pricing_unit",
     "lineitem/usagetype", "lineitem/lineitemtype", "lineitem/productcode", "lineitem/currencycode", "pricing/unit",
     "product/productname", "metercategory", "metername", "unitofmeasure", "billingcurrencycode",
+    "service description", "sku description", "usage unit", "cost type", "description",
     "span_id", "trace_id", "parent_id", "parentspanid", "llm.request.type", "cancelled", "event.timestamp", "interval",
 }  # fmt: skip
 """Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""

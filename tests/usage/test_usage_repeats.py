@@ -243,6 +243,14 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
              "pricing_unit,line_item_product_code,line_item_unblended_cost")),
             ("aws-cur-older", ("lineItem/UsageStartDate,lineItem/UsageEndDate,lineItem/UsageType,lineItem/UsageAmount,"
              "pricing/unit,lineItem/ProductCode,lineItem/UnblendedCost")))},
+    **{name: ("tokens", lambda path, n, header=header: table(path, header, *(
+        f"2026-10-01,2026-10-02,Vertex AI,Gemini 2.5 Flash GA Text {kind} - Predictions,{count},count,{n},USD"
+        for kind, count in (("Input", 100 * n), ("Output", n))))) for name, header in (
+            ("gcp-billing", ("usage_start_time,usage_end_time,service_description,sku_description,usage_amount,usage_unit,cost,"
+             "currency")),
+            ("gcp-report", "Date,Until,Service description,SKU description,Usage amount,Usage unit,Subtotal ($),Note"),
+            ("gcp-cost-table", ("Usage start date,Usage end date,Service description,SKU description,Usage amount,Usage unit,"
+             "Cost ($),Note")))},
     "generic": ("tokens", lambda path, n: table(
         path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}")),
 }

@@ -4,7 +4,7 @@ A format is what identifies it, what is read of it, and the fields of the record
 """
 
 from roi.usage.formats.agents import claude_code, codex, gemini_cli, opencode
-from roi.usage.formats.clouds import aws_cur, azure, azure_cost, bedrock, databricks, focus, snowflake
+from roi.usage.formats.clouds import aws_cur, azure, azure_cost, bedrock, databricks, focus, google_cloud, snowflake
 from roi.usage.formats.gateways import cloudflare, helicone, litellm, openrouter, portkey
 from roi.usage.formats.relative_traces import TRACES
 from roi.usage.formats.tools import cursor, langfuse, langsmith, otel, phoenix
@@ -23,5 +23,7 @@ FORMATS: tuple[Format, ...] = (
     openrouter.OPENROUTER_CSV, openrouter.OPENROUTER_API, openrouter.OPENROUTER_DAILY, helicone.HELICONE_CSV,
     helicone.HELICONE_JSON, portkey.PORTKEY, cloudflare.CLOUDFLARE, gemini_calls.GEMINI_CALLS, cursor.CURSOR_CSV,
     deepseek.DEEPSEEK_CSV, deepseek.DEEPSEEK_COST_CSV, focus.FOCUS, databricks.DATABRICKS_GATEWAY, snowflake.SNOWFLAKE_REST,
-    snowflake.SNOWFLAKE_CODE, snowflake.SNOWFLAKE_FUNCTIONS, *TRACES)
+    snowflake.SNOWFLAKE_CODE, snowflake.SNOWFLAKE_FUNCTIONS,
+    google_cloud.GCP_BILLING, google_cloud.GCP_REPORT, google_cloud.GCP_COST_TABLE,
+    *TRACES)
 """Every known format, in the order in which JSON documents are tried; a table of one's own is none of them (generic)."""

@@ -38,6 +38,10 @@ FIRST: Final = 2000
 """Documents by which a file's format is told: what a log begins with need not be a call."""
 FIRST_ROWS: Final = 200
 """Rows by which a table's format is told, where its columns alone tell none."""
+PAIR, WIDE, MOST_ABOVE = 3, 6, 20
+"""Cells of a line of a name and its value, the last of them empty at times; of a header below; and such lines at most."""
+OF_MONEY: Final = "credits"
+"""The list of a row of Google Cloud's export that says what lowers its cost."""
 TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s")
 """Beginning of a line of `aws logs tail`."""
 WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -73,6 +77,8 @@ class FileShape:
     """False for a table that Python's reader alone takes: lines before the header, or carriage returns as line ends."""
     above: int = 0
     """Lines with something in them above a table's header."""
+    named_above: tuple[tuple[str, str], ...] = ()
+    """Of those lines that are a name and its value each, both, in order."""
     twice: frozenset[str] = frozenset()
     """Names, in lower case, of more than one column."""
 
@@ -253,11 +259,35 @@ def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> 
         raise InputError(f"{file.shown}: neither text nor Parquet")
     if whole and len(header) > 1 and not text[text.index(line) + len(line) :].strip():
         return None
-    regular = told is None and "\n" in text and not text[: text.index(line)].strip(" ")
+    named, header, below = _below_names(header, rows)
+    regular = told is None and not named and "\n" in text and not text[: text.index(line)].strip(" ")
     names = tuple(_told_apart(header))
     twice = frozenset(name.lower() for name, own in zip(header, names, strict=True) if name and name != own)
-    return FileShape("table", names, delimiter, encoding, firsts=_rows_in(rows, names), gzipped=is_gzip(file), regular=regular,
-                     above=int(told is not None), twice=twice)
+    return FileShape("table", names, delimiter, encoding, firsts=_rows_in(below, names), gzipped=is_gzip(file), regular=regular,
+                     above=int(told is not None) + len(named), named_above=named, twice=twice)
+
+
+def _below_names(
+    header: list[str], rows: Iterator[list[str]],
+) -> tuple[tuple[tuple[str, str], ...], list[str], Iterator[list[str]]]:
+    """(names and their values above a table, its header, the rows below): Google Cloud's cost table begins so (`Currency,USD`).
+
+    They are taken for that where a header of WIDE names, all of them filled in, follows; else the first line is the header.
+    """
+    seen = [header]
+    while len(seen) <= MOST_ABOVE and len(seen[-1]) <= PAIR and any(seen[-1]) and (row := _next_row(rows)) is not None:
+        seen.append([cell.strip() for cell in row])
+    if len(seen) > 1 and len(seen[-1]) >= WIDE and all(seen[-1]):
+        return tuple((row[0], row[1] if row[1:] else "") for row in seen[:-1]), seen[-1], rows
+    return (), header, chain(seen[1:], rows)
+
+
+def _next_row(rows: Iterator[list[str]]) -> list[str] | None:
+    """The next row; None where there is none that can be read."""
+    try:
+        return next(rows, None)
+    except csv.Error:
+        return None
 
 
 def _rows_in(rows: Iterator[list[str]], names: Sequence[str]) -> Iterator[Document]:
@@ -294,14 +324,15 @@ def _parquet_shape(file: SourceFile) -> FileShape | None:
 
 
 def parquet_documents(file: SourceFile) -> Iterator[Document]:
-    """The rows of a Parquet file as JSON has them, with structs as objects; lists, as of messages, are left out."""
+    """The rows of a Parquet file as JSON has them, with structs as objects; lists, as of messages, are not, but OF_MONEY."""
     import duckdb
 
     path = [GLOB.sub(r"[\g<0>]", str(file.path))]
     with duckdb.connect() as engine:
         engine.execute("SET TimeZone = 'UTC'")
         columns = engine.execute("DESCRIBE SELECT * FROM read_parquet(?)", path).fetchall()
-        names = ", ".join(f'"{name.replace(chr(34), 2 * chr(34))}"' for name, kind, *_ in columns if not kind.endswith("[]"))
+        names = ", ".join(f'"{name.replace(chr(34), 2 * chr(34))}"' for name, kind, *_ in columns
+                          if not kind.endswith("[]") or name.lower() == OF_MONEY)
         rows = engine.execute(f"SELECT to_json(t)::VARCHAR FROM (SELECT {names} FROM read_parquet(?)) t", path)  # noqa: S608
         while batch := rows.fetchmany(FIRST_ROWS):
             yield from (json.loads(row) for row, in batch)

@@ -74,8 +74,8 @@ def table_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadR
             if len(row) != len(shape.header):
                 unread.add(TOO_FEW if len(row) < len(shape.header) else TOO_MANY, f"{file.shown}, line {line}")
             elif prune:
-                yield from ({LINE: str(line), **cells}
-                            for cells in document_rows(dict(zip(shape.header, row, strict=True)), form))
+                whole = dict((*shape.named_above, *zip(shape.header, row, strict=True)))
+                yield from ({LINE: str(line), **cells} for cells in document_rows(whole, form))
             else:
                 yield {LINE: str(line), **{name: row[k] or None for name, k in places.items()}}
 

@@ -24,7 +24,7 @@ def test_the_two_input_columns_are_disjoint(tmp_path: Path) -> None:
 
 
 def test_rows_that_were_not_charged_or_do_not_add_up_say_why(tmp_path: Path) -> None:
-    """1,200 + 1,000 + 5,000 + 300 = 7,500, not the 6,500 that its row says."""
+    """1,200 + 1,000 + 5,000 + 300 = 7,500, not the 6,600 that its row says; nor is 1,200 + 5,000 + 300."""
     rows = records(tmp_path, DATA / "cursor.csv", formats=FORMATS)
     assert [row["dropped"] for row in rows] == [
         None, None, None, "failed or aborted call, not charged", "failed or aborted call, not charged",
@@ -55,6 +55,16 @@ def test_the_cost_may_be_named_with_its_currency(tmp_path: Path) -> None:
         '"1,234.05","","","Usage","0.5"\n')
     (row,) = records(tmp_path, file, formats=FORMATS)
     assert (row["dropped"], row["cost_usd"]) == (None, 1234.05)
+
+
+def test_the_total_tells_that_one_input_column_holds_the_other(tmp_path: Path) -> None:
+    """159,990 + 578,207 + 2,055 = 740,252: the 150,000 that were not written are within the 159,990, and 9,990 were."""
+    file = tmp_path / "usage-events.csv"
+    file.write_text("Date,Model,Input (w/ Cache Write),Input (w/o Cache Write),Cache Read,Output Tokens,Total Tokens,Cost\n"
+                    "2026-05-09T10:00:00.000Z,claude-4-sonnet,159990,150000,578207,2055,740252,0.5\n")
+    (row,) = records(tmp_path, file, formats=FORMATS)
+    assert (row["dropped"], row["cache_write"], row["uncached_input"], row["cache_read"], row["output"]) == (
+        None, 9990, 150_000, 578_207, 2055)
 
 
 def test_rows_are_grouped_by_user(tmp_path: Path) -> None:

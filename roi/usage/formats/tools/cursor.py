@@ -1,11 +1,12 @@
 """Cursor: the dashboard's CSV of usage events, a row for each event.
 
 The two input columns are disjoint: "w/ Cache Write" are tokens that were written to the cache, "w/o Cache Write" those that
-were neither written nor read; a row whose Total Tokens is not the sum of the four counts is dropped, as the columns would
-then mean something else. Cost, or Cost ($), is a number, or a word (Included, Free, -) that is no amount. Rows under the
-user's own key are paid to the model's provider, whose export has them. Older exports lack Kind, User or Total Tokens. Who is
-paid is Cursor; its model names (claude-4.6-opus-high-thinking, auto) are mostly not those of a price list. Source: headers in
-public parsers of the export, and the review of t3code PR #6046 (2026-08-11).
+were neither written nor read. Where Total Tokens says that the first holds the second, what was written is the rest; a row in
+which it is neither sum is dropped, as the columns would then mean something else. Cost, or Cost ($), is a number, or a word
+(Included, Free, -) that is no amount. Rows under the user's own key are paid to the model's provider, whose export has them.
+Older exports lack Kind, User or Total Tokens. Who is paid is Cursor; its model names (claude-4.6-opus-high-thinking, auto) are
+mostly not those of a price list. Source: headers in public parsers of the export, and the review of t3code PR #6046
+(2026-08-11).
 """
 
 from functools import reduce
@@ -13,7 +14,7 @@ from operator import and_
 from typing import Final
 
 from roi.usage.read.columns import bounded, count, find, instant, text, whole
-from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import Fields, FileOptions, Format
 
 COUNTS: Final = ("input (w/ cache write)", "input (w/o cache write)", "cache read", "output tokens")
@@ -28,8 +29,10 @@ def _fields(table: Table, _: FileOptions) -> Fields:
                (kind == "user api key", "paid with the user's own key: the provider's export has it"),
                (empty, "no token counts")]
     if find(table, "total tokens"):
-        other = whole(table, "total tokens") != written + uncached + read + output
-        reasons.append((other, "Total Tokens is not the sum of the four counts"))
+        rest = whole(table, "total tokens") - read - output
+        inside = (rest == written) & (uncached > 0) & (uncached <= written)
+        reasons.append((~inside & (rest != written + uncached), "Total Tokens is not the sum of the four counts"))
+        written = ibis.ifelse(inside, written - uncached, written)
     told = text(table, "cost", "cost ($)").replace("$", "").replace(",", "")
     cost = bounded(told.strip().try_cast("float64"))  # null where it is a word
     return Fields(

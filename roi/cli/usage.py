@@ -53,9 +53,9 @@ def usage(
     Read are the exports of OpenAI and Anthropic (usage and cost, CSV and API), answers of OpenAI's and Gemini's APIs,
     sessions of Claude Code, Codex CLI, Gemini CLI and OpenCode, LiteLLM, Langfuse, LangSmith, Phoenix, PostHog, spans of
     OpenTelemetry GenAI, OpenInference, the AI SDK and MLflow, AWS Bedrock logs (S3, CloudWatch), Azure's metrics and API
-    Management's log, OpenRouter, DeepSeek, Cursor, Helicone, Portkey, Cloudflare's AI Gateway, FOCUS, public traces, and any
-    CSV, JSON lines or Parquet with a time, input and output tokens, or with an answer's usage inside a line; a ZIP of them
-    too. Prompts and answers are never read.
+    Management's log, the bills of AWS, Azure and Google Cloud, OpenRouter, DeepSeek, Cursor, Helicone, Portkey, Cloudflare's
+    AI Gateway, Databricks, Snowflake, FOCUS, public traces, and any CSV, JSON lines or Parquet with a time, input and output
+    tokens, or with an answer's usage inside a line; a ZIP of them too. Prompts and answers are never read.
     """
     from roi import clock
     from roi.answers.usage import answer_usage

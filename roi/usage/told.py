@@ -16,6 +16,7 @@ from roi.usage.measure.days import Days, spans_told
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, searched_usd
 from roi.usage.measure.reconcile import beside_of
+from roi.usage.read.columns import WEEKDAYS
 from roi.usage.read.record import TOKENS, Format
 
 AN_ID: Final = re.compile(r"(?=.*[0-9])[a-z0-9]{8,16}")
@@ -70,13 +71,27 @@ def silent(days: Days | None) -> Iterator[str]:
                f" {'it' if one else 'the first of them'} out")
 
 
+def part_of_a_week(days: Days | None) -> str:
+    """Says that the whole days are of some weekdays alone, so that nobody knows what others have; empty where all are there."""
+    there = frozenset[int]() if days is None or days.spanned else frozenset(day_of(day).weekday() for day in days.complete)
+    if days is None or len(there) in {0, 7}:
+        return ""
+    names = [name for k, name in enumerate(WEEKDAYS) if k in there]
+    few = len(days.complete)
+    return (f"Requests a day are those of {few} whole day{'s' * (few != 1)}, {'each ' * (few != 1)}a {', '.join(names[:-1])}"
+            f"{' or ' if names[1:] else ''}{names[-1]}; other weekdays may have others: a log of a week tells")
+
+
 def no_weekend(days: Days | None, a_day: float | None) -> Iterator[str]:
     """Says that no weekend is there, so that nobody knows whether they are quiet; `a_day`: requests of a mean day, if counted.
 
-    Where one is there, and empty, it counts as days of zero: a mean day is then a seventh of a working week. Of a log of one
-    day it goes without saying that it tells no week.
+    With a day of one, which weekdays are there, if not all. Where a weekend is there, and empty, it counts as days of zero: a
+    mean day is then a seventh of a working week. Of a log of one day it goes without saying that it tells no week.
     """
-    if days is None or days.spanned or len(days.complete) < 2 or {day_of(day).weekday() for day in days.complete} & {5, 6}:
+    if days is None or days.spanned or len(days.complete) < 2:
+        return
+    if {day_of(day).weekday() for day in days.complete} & {5, 6}:
+        yield from filter(None, (part_of_a_week(days),))
         return
     both = "" if a_day is None else f" ({a_day:,.4g} requests)"
     fewer = "5 / 7 of that" if a_day is None else f"{a_day * 5 / 7:,.4g}"

@@ -62,13 +62,15 @@ def test_a_log_without_reads_from_a_cache_that_fills_itself_tells_compare_so(par
     """Means of 2,000 tokens at OpenAI, which caches from 1,024 on; of shorter prompts, and where one asks for it, nothing."""
     told = yaml.safe_load(part.read_text(encoding="utf-8"))["workload"]["unsure"]
     assert told == ("nothing was read from a cache, and openai fills one by itself from 1,024 tokens on: where these records"
-                    " would show that, workload.cache_hit_rate is 0")
+                    " would show that, workload.cache_hit_rate is 0. Requests a day are those of 1 whole day, a Monday; other"
+                    " weekdays may have others: a log of a week tells")
     assert told in " ".join(run("compare", "--usage", part, "--draws", "0").stdout.split())
     log = part.with_name("log.csv")
     for old, new in (("1000,100", "10,100"), ("gpt-6-sol,openai", "claude-sonnet-5,anthropic")):
         log.write_text(LOG.replace(old, new).replace("4000", "1000" if old == "1000,100" else "4000"), encoding="utf-8")
         assert run("usage", log, "--output", part, "--force", "--tasks", "0").exit_code == 0
-        assert "unsure" not in yaml.safe_load(part.read_text(encoding="utf-8"))["workload"]
+        unsure = yaml.safe_load(part.read_text(encoding="utf-8"))["workload"]["unsure"]
+        assert unsure.startswith("Requests a day are those of 1 whole day")
 
 
 def test_the_log_of_a_model_that_one_serves_settles_its_workload_and_no_bill(tmp_path):

@@ -27,6 +27,7 @@ from roi.usage.read.columns import DAY_US
 from roi.usage.read.database import progress_told
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
+from roi.usage.told import part_of_a_week
 
 HEAD = "date,model,provider,requests,input_tokens,output_tokens,cached_tokens,cost_usd"
 SEPTEMBER = [f"2026-09-{day:02d}" for day in range(1, 31)]
@@ -499,6 +500,15 @@ def test_where_no_weekend_is_in_the_log_both_readings_of_a_month_are_told(tmp_pa
     assert not any("Saturday" in note for note in two["notes"])
     run_usage(calls(5), "--output", tmp_path / "part.yaml")
     assert f"# {told}" in (tmp_path / "part.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("first", "days", "told"), [
+    ("2026-11-27", 3, "3 whole days, each a Friday, Saturday or Sunday"), ("2026-11-23", 1, "1 whole day, a Monday"),
+    ("2026-11-23", 7, ""), ("2026-11-23", 0, "")])
+def test_whole_days_that_are_no_week_are_told_by_their_weekdays(first: str, days: int, told: str) -> None:
+    start = (date.fromisoformat(first) - date(1970, 1, 1)).days
+    said = part_of_a_week(Days(start, start + days, tuple(range(start, start + days)), ()))
+    assert said == (told and f"Requests a day are those of {told}; other weekdays may have others: a log of a week tells")
 
 
 def test_results_of_an_evaluation_are_sent_to_roi_quality_and_usage_to_roi_usage(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from roi.usage.measure.without import without_told
 from roi.usage.measure.workload import MeasuredWorkload, unread_cache
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
-from roi.usage.told import READINGS, no_weekend, paid_on_top, silent
+from roi.usage.told import READINGS, no_weekend, paid_on_top, part_of_a_week, silent
 
 DOUBT: Final = 0.01
 """Share of a bill beyond which it is said that a scenario's may be another one."""
@@ -281,8 +281,9 @@ def _over_standard(both: Sequence[tuple[float, float]]) -> float:
 
 def doubt(found: Usage) -> str:
     """What moves a scenario from these records by more than a little, and no range says; empty where nothing does."""
-    unread = "" if found.workload is None else unread_cache(found.workload)
-    return ". ".join(filter(None, (_billed_beside(found), _priced_otherwise(found), unread)))
+    w = found.workload
+    unread, week = ("", "") if w is None else (unread_cache(w), part_of_a_week(w.days) if found.dated and w.requests else "")
+    return ". ".join(filter(None, (_billed_beside(found), _priced_otherwise(found), unread, week)))
 
 
 def _billed_beside(found: Usage) -> str:

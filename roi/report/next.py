@@ -133,8 +133,9 @@ def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         yield Table(HEADS, tuple(_row(c, each, e, _most(answer, each)) for each in listed))
         yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value. Both once"
                         " the recommendation is carried out; +-: Monte Carlo error. Net: worth less cost and delay, if it"
-                        " comes first, before anything is changed, or after the recommendation is carried out. Each is"
-                        " valued alone; systems that are judged on the same items pay their labels once."
+                        " comes first, before anything is changed, or after the recommendation is carried out; its cost"
+                        " alone, below 0, where nobody would wait for it. Each is valued alone; systems that are judged on the"
+                        " same items pay their labels once."
                         + GATES * bool(answer.best_gates) + TIMED * any(e.kind == TIME_API for e in listed))
     if c.verdict.counts == "cash":
         yield Paragraph("Wrong answers are not counted: what one costs is a template's guess, which decides nothing; state"
@@ -219,7 +220,8 @@ def _curve(c: Comparison, e: Experiment, *, full: bool) -> Iterable[Block]:
              f"<- best {'first' if first else 'after'}" if p.items == e.items and e.stop else ""), strong=p.items == e.items)
         for p in points), align="rrrrl")
     enough = case_number(c.case, "verdict.min_items", 0.0)
-    if any(p.items is not None and p.items < enough and p.worth_usd == 0.0 for p in points) and e.kind == "evaluate":
+    few = any(p.items is not None and p.items < enough and p.worth_usd == 0.0 for p in points)
+    if few and e.kind == "evaluate" and any(o.id == e.option and not o.tested for o in c.options):
         yield Paragraph(f"Fewer than {enough:,.0f} items in all are no test (verdict.min_items): they recommend nothing.")
     if e.stop is None:
         yield Paragraph(f"No size is worth what it costs, up to {e.curve[-1].items:,} {unit}.")

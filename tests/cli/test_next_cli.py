@@ -51,6 +51,7 @@ def test_the_answer_is_one_screen_that_begins_with_the_first_step(scenario: Path
     assert "What could be measured" in told
     assert "How much of it: " in told
     assert "Fewer than 100 items in all are no test (verdict.min_items)" in told  # 25 are listed, and worth nothing
+    assert "its cost alone, below 0, where nobody would wait for it" in told
     assert "Stop " in told
 
 

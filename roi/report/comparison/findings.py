@@ -341,8 +341,8 @@ def measurable(c: Comparison) -> list[Block]:
         Heading("What could be measured"),
         Table(("experiment", "cost", "months", "worth\nafter", "net\nafter", "net\nbefore"), rows),
         Paragraph("After: once the recommendation is carried out, a second move paying its own set-up. Before: instead of"
-                  " moving at once, its cost and the delay taken off. Worth: the gain in the best mean NPV over all that the"
-                  f" result could let be chosen.{beside}"),
+                  " moving at once, its cost and the delay taken off, or its cost alone where nobody would wait for it. Worth:"
+                  f" the gain in the best mean NPV over all that the result could let be chosen.{beside}"),
     ]
 
 

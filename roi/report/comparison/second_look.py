@@ -72,7 +72,7 @@ def nearest_other(c: Comparison) -> str:
         told = f" on average{f' ({ends})' if ends else ''}" * drawn(c) + f", but {reason(c, o.id)}"
     else:  # chosen by the central value, which knows no bar
         draws = f"on average {short_usd(mean)}{f'; {ends}' if ends else ''}"
-        told = f" if it passed the bar, {percent(o.quality.error_rate)} wrong here" * misses
+        told = f" if it passed the bar, {percent(o.quality.error_rate)} of its own answers wrong here" * misses
         told = (f" at the central values{told} ({draws})" if drawn(c) else told) + mostly
     how = "would save" if nearest > 0 else "would lose" if misses and mean <= 0 else "loses"
     why = f"The nearest other option, {o.label}, {how} {short_usd(abs(nearest))}{told}."

@@ -76,5 +76,6 @@ def test_what_misses_the_bar_saves_at_the_central_values_only_if_it_passed() -> 
     o = next(o for o in c.options if o.id == c.verdict.challenger)
     assert o.npv_usd > 0.0 > o.expected_npv_usd
     wrong = percent(o.quality.error_rate)
-    assert f"would save {short_usd(o.npv_usd)} at the central values if it passed the bar, {wrong} of its own answers wrong here (on" in text
+    said = f"would save {short_usd(o.npv_usd)} at the central values if it passed the bar"
+    assert f"{said}, {wrong} of its own answers wrong here (on" in text
     assert "if it passed" not in told(SHOP)[1]

@@ -55,14 +55,14 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
     Else empty. Where today's volume is past it, that it is ahead, and what is missing all the same.
     """
     today, move = case_number(c.case, "workload.requests_per_day"), c.second_move
-    after = c.thresholds and b.baseline == "recommended" and c.thresholds.second(b.option)
+    after = c.thresholds.second(b.option) if c.thresholds and b.baseline == "recommended" else None
     in_place = math.inf if b.first is None else b.first
     if not after or after.first is None or in_place <= max(MUCH_LATER * (after.stays or after.first), today):
         return ""
     volume = "at every volume" if after.first <= 1 else f"from {requests(after.stays or after.first)} a day on"
     until = f", up to {requests(after.until)}" if after.until is not None else f" ({NOT_SEEN})" * (after.reason == NOT_SEEN)
     missing = ""
-    if after.first <= today <= (after.until or math.inf) and move is not None and move.option == b.option:
+    if _holds(after, today) and move is not None and move.option == b.option:
         needed = chance_asked(c, option_of(c, b.option))
         odds = move.chance if move.chance is not None else 1.0
         missing = ", but not in the mean of the draws" if move.npv_usd <= 0 else (
@@ -70,6 +70,11 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
         missing = f": ahead today{missing}"
     replacing = "never" if b.first is None else f"from {requests(b.stays or b.first)}"
     return f"saves {volume}{until} as a step after {rival}, in its place {replacing}{missing}"
+
+
+def _holds(found: BreakEven | None, today: float) -> bool:
+    """True where today's volume lies between the first and the last at which an option saves."""
+    return found is not None and found.first is not None and found.first <= today <= (found.until or math.inf)
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
@@ -157,7 +162,9 @@ def at_rent(c: Comparison, o: OptionResult, told_before: str, *, brief: bool = F
     if told:
         return f" {'Or' if told_before else 'It would win'} {', or '.join(told)}."
     if rent is not None and rent.reason.startswith("even"):
-        return f" At today's volume even free GPUs would not make it beat {called(c, leader)}."
+        after = c.thresholds.second(o.id) if c.thresholds and leader != "stay" else None
+        place = " in its place" * _holds(after, case_number(c.case, "workload.requests_per_day"))
+        return f" At today's volume even free GPUs would not make it beat {called(c, leader)}{place}."
     return ""
 
 

@@ -35,7 +35,7 @@ from roi.report.comparison.remarks.latency import latency_known
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import _last, best_rows, comparison_text, moving_along, screen_blocks
 from roi.report.comparison.second_look import look_again, self_hosting_of
-from roi.report.comparison.thresholds import flips_along, flips_at, today, wins_from, with_handed_on
+from roi.report.comparison.thresholds import at_rent, flips_along, flips_at, today, wins_from, with_handed_on
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart, usd
@@ -932,6 +932,22 @@ def test_an_option_that_saves_much_earlier_as_a_step_is_not_told_by_the_volume_i
     if told == "saves from ":
         in_place = "never" if at is None else f"from {requests(at)}"
         assert said == f"saves from {requests(step)} a day on as a step after gpt-6-luna, in its place {in_place}"
+
+
+@pytest.mark.parametrize(("share", "told"), [(2.0, "beat gpt-6-luna."), (0.5, "beat gpt-6-luna in its place.")])
+def test_free_gpus_that_do_not_win_in_place_may_still_save_as_a_step(share: float, told: str) -> None:
+    """A step that saves from half of today's volume on is ahead today: no rent is too high for that."""
+    c = answer()
+    o = self_hosting_of(c)
+    assert o is not None
+    step = c.thresholds.second(o.id)
+    at = share * c.case["workload.requests_per_day"].number()
+    never = SimpleNamespace(quantity="usd_per_gpu_hour", threshold=None, reason="even at no price")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("roi.report.comparison.thresholds.is_ahead", lambda _: False)
+        patch.setattr(type(c.thresholds), "signposts", lambda *_: (never,))
+        patch.setattr(type(c.thresholds), "second", lambda *_: replace(step, first=at, stays=at, until=None))
+        assert at_rent(c, o, "") == f" At today's volume even free GPUs would not make it {told}"
 
 
 @pytest.mark.full

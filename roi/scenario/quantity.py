@@ -117,7 +117,8 @@ class Within:
         for x in (s.value, s.low, s.high):
             if x is not None and not least <= x <= self.most:
                 bound = f"at least {least:g}" if self.least < x < least else f"{OVER[self.above]} {self.least:g}"
-                raise ValueError(f"{x:g} must be {bound} and at most {self.most:g}")
+                most = f"{self.most:,.0f}" if self.most >= 1e6 else f"{self.most:g}"
+                raise ValueError(f"{x:g} must be {bound} and at most {most}")
         return q
 
 

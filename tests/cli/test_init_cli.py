@@ -134,7 +134,7 @@ def test_a_model_that_ends_today_is_still_the_one_that_is_paid():
     (["--incumbent", "openai/text-embedding-3-small"], "as embeddings; write the file without it, then both into"),
     (["--incumbent", "self-hosted/llama-3.3-70b"], "no list says what a model you serve costs: write the file without it"),
     (["--requests", "60k"], "--requests: '60k' is not usable; it should be a valid number; write 60000"),
-    (["--requests", "-1"], "--requests: -1 is not usable; -1 must be greater than 0 and at most 1e+09"),
+    (["--requests", "-1"], "--requests: -1 is not usable; -1 must be greater than 0 and at most 1,000,000,000"),
     (["--requests", ""], "--requests: '' is not usable; requests of a mean day, such as 60000"),
     (["--usage", "none.csv"], "'none.csv' is not there"),
     (["--usage", "other.yaml"], "other.yaml is no part written by roi usage --output"),

@@ -312,6 +312,8 @@ def _not_yet(c: Comparison, *, brief: bool, least: bool) -> list[Block]:
     if o is None:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
         why = why_out(c, barred) if barred else "no open model is named (candidates.self_hosted)"
+        if barred and c.verdict.leader == "stay" and barred.reason in nearest_other(c):
+            why = f"{barred.label} (see above)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     if (move := next_move(c)) is not None:
         return [_next(c, o, move, brief=brief, least=least)]

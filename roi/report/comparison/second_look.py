@@ -61,7 +61,7 @@ def nearest_other(c: Comparison) -> str:
         own = f", {c.case[IN_USE].value} being the one in use" if IN_USE in c.case else ""
         return f"No other model is named{own}: write candidates.api_models, hosted_models or self_hosted."
     if v.challenger is None:
-        return f"No other option can work: {'; '.join(why_out(c, o) for o in barred[:2])}."
+        return f"No other option can work: {why_out(c, *barred[:2])}."
     o = option_of(c, v.challenger)
     misses, (mean, spread) = _misses_bar(c, o), npv_of(c, o)
     _, nearest = nearness(o, v.counts)

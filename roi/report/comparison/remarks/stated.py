@@ -202,10 +202,13 @@ def what_is_out(c: Comparison) -> list[str]:
     return [*told[:MOST_OUT], *([f"More options are out, for {number_of(more, 'other reason')}: --full"] if more > 0 else [])]
 
 
-def why_out(c: Comparison, o: InfeasibleOption) -> str:
-    """An option that cannot work, with the reason; where `what_is_out`, which stands above on the screen, has that, without."""
-    above = o.reason.partition(". ")[0] in list(_out(c))[:MOST_OUT]
-    return f"{o.label}{' (see above)' if above else f': {o.reason}'}"
+def why_out(c: Comparison, *options: InfeasibleOption) -> str:
+    """Options that cannot work, those of one reason together; without it where `what_is_out`, above on the screen, has it."""
+    told = dict[str, list[str]]()
+    for o in options:
+        above = o.reason.partition(". ")[0] in list(_out(c))[:MOST_OUT]
+        told.setdefault(" (see above)" if above else f": {o.reason}", []).append(o.label)
+    return "; ".join(f"{' and '.join(labels)}{why}" for why, labels in told.items())
 
 
 def unlikely(c: Comparison) -> list[str]:

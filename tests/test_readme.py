@@ -14,6 +14,7 @@ from roi.catalog.efficiencies.cuda_contexts import context_rows, fit_context
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import load_models
 from roi.errors import InputError
+from roi.units import formatted
 
 ROOT = Path(roi.__file__).parent
 TEXT = README.read_text(encoding="utf-8")
@@ -169,7 +170,8 @@ def test_sources_whose_loops_are_not_known_are_named_with_their_errors():
         ("fsdpq-", "fsdp_qlora {m}%, {low} of {n} too low ({b}%)"),
     ):
         found = errors(answer["predictions"], source)
-        told = words.format(m=f"{np.median(np.abs(found)):.0f}", b=f"{found.mean():+.0f}", low=(found < 0).sum(), n=len(found))
+        bias = formatted(found.mean(), "+.0f")
+        told = words.format(m=f"{np.median(np.abs(found)):.0f}", b=bias, low=(found < 0).sum(), n=len(found))
         assert told in flat
         assert "mostly too low" not in told or (found < 0).mean() > 0.5
     every = errors(answer["predictions"])

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from usage_support import DATA, fresh, records, run_usage, totals
 
-from roi.usage.read.record import NO_TOKENS
+from roi.usage.read.record import NO_TOKENS, OTHER_MODEL
 
 EXPORT = DATA / "azure_cost.csv"
 OTHER_SERVICE = "a service other than models by the token"
-OTHER_MODEL = "a model of embeddings, images, video, speech or ranks"
 
 
 def written(folder: Path, *rows: dict[str, str], names: dict[str, str] | None = None) -> Path:

@@ -11,8 +11,8 @@ import pytest
 from usage_support import DATA, fresh, records, run_usage, totals, usage_answer
 
 from roi.catalog.prices.token_rates import price_or_reason
-from roi.usage.formats.clouds.google_cloud import ELSEWHERE, NO_SKU, OTHER, PAYS, sku_of
-from roi.usage.read.record import NO_TOKENS
+from roi.usage.formats.clouds.google_cloud import ELSEWHERE, NO_SKU, sku_of
+from roi.usage.read.record import NO_TOKENS, OTHER_MODEL, PAYS
 
 EXPORT, REPORT = DATA / "gcp_billing.jsonl", DATA / "gcp_report.csv"
 ABOVE = ("Invoice number,1234567890,", "Invoice date,2026-09-30,", "Due date,2026-10-30,", "Billing ID,0000-0000-0000,",
@@ -110,7 +110,7 @@ def test_the_report_of_the_console_is_money_before_what_pays_for_it(tmp_path: Pa
     assert {(row["model"], row["tier"], row["batch"]) for row in rows if row["dropped"] is None} == {
         ("gemini-2.5-flash", None, False), ("gemini-3-flash-preview", None, False), ("gemini-3-flash-preview", None, True),
         ("gemini-3.7-flash", None, False), ("gemini-3.7-flash", "flex", False)}
-    assert sum(row["dropped"] == OTHER for row in rows) == 2
+    assert sum(row["dropped"] == OTHER_MODEL for row in rows) == 2
     found = usage_answer(REPORT)
     assert [each["name"] for each in found["without_tokens"]] == [
         "generate-content-cached-text-storage-token-hours-for-gemini-3-flash", "grounding-with-google-search-on-gemini-3"]
@@ -241,7 +241,7 @@ def test_a_sku_says_its_model_its_count_and_of_what(description: str, model: str
         "LLM Grounding with Google Search tool - Predictions", "Number of queries with search grounding",
         "Veo Generation 720p with Audio", "Lyria 3 Audio Ouptut - Predictions", "Vertex AI: Provisioned Throughput 1 month",
         "Large Text Embedding Model - Predictions", "Translation LLM Input Characters")),
-    *((each, OTHER) for each in (
+    *((each, OTHER_MODEL) for each in (
         "EmbedContent input token count for gemini-embedding-001", "Gemini 3.1 Flash Image Text Input - Predictions",
         "Gemini 3.0 Pro Image Output - Predictions", "Generate_content audio input token count for Gemini 3.5 Live Translate",
         "Generate content input token count gemini 3.8 flash lite tts text batch")),

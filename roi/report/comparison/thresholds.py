@@ -62,7 +62,7 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
     volume = "at every volume" if after.first <= 1 else f"from {requests(after.stays or after.first)} a day on"
     until = f", up to {requests(after.until)}" if after.until is not None else f" ({NOT_SEEN})" * (after.reason == NOT_SEEN)
     missing = ""
-    if _holds(after, today) and move is not None and move.option == b.option:
+    if _holds(c, after) and move is not None and move.option == b.option:
         needed = chance_asked(c, option_of(c, b.option))
         odds = move.chance if move.chance is not None else 1.0
         missing = ", but not in the mean of the draws" if move.npv_usd <= 0 else (
@@ -72,9 +72,10 @@ def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
     return f"saves {volume}{until} as a step after {rival}, in its place {replacing}{missing}"
 
 
-def _holds(found: BreakEven | None, today: float) -> bool:
+def _holds(c: Comparison, b: BreakEven | None) -> bool:
     """True where today's volume lies between the first and the last at which an option saves."""
-    return found is not None and found.first is not None and found.first <= today <= (found.until or math.inf)
+    today = case_number(c.case, "workload.requests_per_day")
+    return b is not None and b.first is not None and b.first <= today <= (b.until or math.inf)
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
@@ -90,7 +91,7 @@ def _is_past(c: Comparison, b: BreakEven) -> bool:
 
 def _wins_between(c: Comparison, b: BreakEven) -> bool | None:
     """Whether it wins today, where that lies between the first and the last volume at which it does: a saw. Else None."""
-    if b.first is None or not b.first <= case_number(c.case, "workload.requests_per_day") <= (b.until or math.inf):
+    if not _holds(c, b):
         return None
     o, rival = option_of(c, b.option), c.leader if b.baseline == "recommended" else option_of(c, "stay")
     more = o.npv_without_errors_usd - rival.npv_without_errors_usd if b.counts == "cash" else o.npv_usd - rival.npv_usd
@@ -163,7 +164,7 @@ def at_rent(c: Comparison, o: OptionResult, told_before: str, *, brief: bool = F
         return f" {'Or' if told_before else 'It would win'} {', or '.join(told)}."
     if rent is not None and rent.reason.startswith("even"):
         after = c.thresholds.second(o.id) if c.thresholds and leader != "stay" else None
-        place = " in its place" * _holds(after, case_number(c.case, "workload.requests_per_day"))
+        place = " in its place" * _holds(c, after)
         return f" At today's volume even free GPUs would not make it beat {called(c, leader)}{place}."
     return ""
 

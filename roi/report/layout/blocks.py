@@ -153,7 +153,10 @@ def wrap(text: str, width: int, first: str = "", later: str = "") -> list[str]:
 
 
 def unbroken(text: str, most: int = 40) -> str:
-    """The text, no line of which ends or begins with an arrow: no-break spaces between values that take `most` characters."""
+    """The text, no line of which ends or begins with an arrow: no-break spaces between values of at most `most` characters.
+
+    40 are half a line of a terminal: longer pairs would leave most of a line empty.
+    """
     return ARROW.sub(lambda found: found[0].replace(" ", NO_BREAK) if len(found[0]) <= most else found[0], text)
 
 

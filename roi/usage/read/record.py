@@ -37,6 +37,8 @@ NO_TOKENS: Final = "a cost of something else than tokens"
 EMPTY_CALL: Final = "no token and no cost: no call"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
+OTHER_MODEL: Final = "a model of embeddings, images, video, speech or ranks"
+PAYS: Final = "a credit, which pays for usage"
 """Reasons for which rows of several formats do not count."""
 LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD, AMOUNT_IN, CACHED_ABOVE_INPUT, "a negative ",
                "a count that cannot be read", SEVERAL_USAGES)  # fmt: skip

@@ -25,7 +25,7 @@ from typing import Final
 from roi.usage.formats.clouds.bedrock import OTHER_MODELS, without_arn
 from roi.usage.read.columns import find, real, text, utc
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, FILE, NO_TOKENS, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, FILE, NO_TOKENS, OTHER_MODEL, PAYS, Fields, FileOptions, Format
 
 NEEDS: Final = ("line_item_usage_start_date", "line_item_usage_type", "line_item_usage_amount", "line_item_unblended_cost")
 KEYS: Final = ("line_item_usage_account_id", "line_item_resource_id", "line_item_operation", "line_item_product_code")
@@ -129,11 +129,11 @@ def fields(table: Table, _: FileOptions) -> Fields:
         cost_usd=cost, costs=(NET, "line_item_unblended_cost"), currency=text(table, "line_item_currency_code"),
         reasons=((line.re_search(OF_PLAN) & ~used, "what a plan or a reservation costs"),
                  (~(bedrock[0] | bedrock[1] | bedrock[2]), "a service other than Bedrock"),
-                 (line == "credit", "a credit, which pays for usage"),
+                 (line == "credit", PAYS),
                  (less & _any_net(table), "a discount, which costs are after"),
                  (~(used | less | line.isin(BESIDE)).fill_null(False), "tax"),
                  (which.isnull(), NO_TOKENS),
-                 *((each, "a model of embeddings, images, video, speech or ranks") for each in other),
+                 *((each, OTHER_MODEL) for each in other),
                  (table.roi_unit.isnull(), "a count that cannot be read: nothing says what its amount is in (pricing_unit)"),
                  (tokens == 0, EMPTY_BUCKET)))
 

@@ -23,7 +23,7 @@ from typing import Final
 
 from roi.usage.read.columns import DAY_US, find, real, text, year_last_instant
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, FILE, NO_TOKENS, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, FILE, NO_TOKENS, OTHER_MODEL, Fields, FileOptions, Format
 
 NEEDS: Final = ("date", "metername", "unitofmeasure", "quantity", "metercategory")
 USD: Final = "costinusd"
@@ -123,7 +123,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         reasons=((~table.roi_sold.re_search(SERVICE), "a service other than models by the token"),
                  (kind == "purchase", "what a reservation costs; the amortized export has it where it is used"),
                  (kind.isin(("tax", "roundingadjustment")), "tax or rounding"),
-                 (table.roi_tokens_meter & meter.re_search(OTHERS), "a model of embeddings, images, video, speech or ranks"),
+                 (table.roi_tokens_meter & meter.re_search(OTHERS), OTHER_MODEL),
                  (which.isnull(), NO_TOKENS),
                  (table.roi_unit.isnull(), "a count that cannot be read: UnitOfMeasure is none of tokens"),
                  (tokens == 0, EMPTY_BUCKET)))

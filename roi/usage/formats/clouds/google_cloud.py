@@ -28,7 +28,7 @@ from typing import Any, Final
 from roi.usage.formats.json_counts import NO_NUMBER, items_of, object_of
 from roi.usage.read.columns import DAY_US, flag, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, NO_TOKENS, TOKENS, Document, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, NO_TOKENS, OTHER_MODEL, PAYS, TOKENS, Document, Fields, FileOptions, Format
 
 SERVICES: Final = ("vertex ai", "gemini api", "generative language api")
 """Services whose money without tokens is told; tokens count in any: Claude's stand under Vertex AI Search."""
@@ -49,7 +49,6 @@ SPELLED: Final = tuple((re.compile(pattern), new) for pattern, new in (
     (r"^(claude.*[0-9])[.]([0-9])", r"\1-\2"), (r"^gemini-3[.]0-", "gemini-3-"),
     (r"^gemini-(3-flash|3-pro|3[.]1-pro)$", r"gemini-\1-preview")))
 """In order, what a description loses until the model's id is left; the last are models that the list has as previews alone."""
-OTHER: Final = "a model of embeddings, images, video, speech or ranks"
 OTHER_MODELS: Final = re.compile("embed|image|imagen|veo|lyria|tts|live|native-audio")
 BY_CHARACTER: Final = re.compile(r"^gemini 1[.]")
 UNITS: Final = {"count": 1.0, "requests": 1.0, "tokens": 1.0, "token": 1.0, "1k tokens": 1e3, "1m tokens": 1e6}
@@ -57,10 +56,9 @@ UNITS: Final = {"count": 1.0, "requests": 1.0, "tokens": 1.0, "token": 1.0, "1k 
 SUMS: Final = ("total", "subtotal", "filtered total", "rounding error", "rounding_error")
 UNREAD_UNIT: Final = "a count that cannot be read: nothing says what its amount is in (usage unit)"
 CHARACTERS: Final = "a count that cannot be read: Vertex AI billed Gemini 1 by the character"
-PAYS: Final = "a credit, which pays for usage"
 NO_SKU: Final = "a sum of other rows, or a tax"
 ELSEWHERE: Final = "a service other than Vertex AI or the Gemini API"
-REASONS: Final = (NO_SKU, ELSEWHERE, PAYS, NO_TOKENS, OTHER, CHARACTERS, UNREAD_UNIT, EMPTY_BUCKET)
+REASONS: Final = (NO_SKU, ELSEWHERE, PAYS, NO_TOKENS, OTHER_MODEL, CHARACTERS, UNREAD_UNIT, EMPTY_BUCKET)
 """Why rows do not count, in order."""
 GROUPED: Final = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 SIGNS: Final = {"€": "EUR", "£": "GBP", "₹": "INR"}
@@ -96,7 +94,7 @@ def sku_of(description: str) -> Sku:
         model = pattern.sub(new, model)
     tier = re.search(r"\b(flex|priority|offpeak)\b", said)
     other = OTHER_MODELS.search(model) or re.search(r"\b(image|audio|video) output", said)
-    why = OTHER if other else CHARACTERS if BY_CHARACTER.match(said) and "token" not in said else None
+    why = OTHER_MODEL if other else CHARACTERS if BY_CHARACTER.match(said) and "token" not in said else None
     return Sku(model, which, why, thinking=re.search("(?<!non-)thinking text output", said) is not None,
                an_hour=re.search(r"ttl 3600|\b1 ?h(our)?\b", said) is not None, batch=re.search(r"\bbatch\b", said) is not None,
                tier=None if tier is None else tier[1], long=re.search(r"\blong\b", said) is not None)

@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,17 @@ def user() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory()
 
 
-def recalculated(content: bytes, folder: Path, changes: Mapping[str, float] | None = None) -> Any:
-    """The workbook as LibreOffice computes it, its values read back."""
-    folder.mkdir(parents=True, exist_ok=True)
-    source = folder / "source.xlsx"
-    source.write_bytes(content)
-    workbook = openpyxl.load_workbook(source)
-    set_names(workbook, changes or {})
-    workbook.save(source)
+def recalculated(books: Mapping[str, tuple[bytes, Mapping[str, float]]], folder: Path) -> dict[str, Any]:
+    """Workbooks by name, each with the values that are set in it, as LibreOffice computes them in one start, read back."""
+    sources = [folder / f"{name}.xlsx" for name in books]
+    for source, (content, changes) in zip(sources, books.values(), strict=True):
+        workbook = openpyxl.load_workbook(BytesIO(content))
+        set_names(workbook, changes)
+        workbook.save(source)
     command = [shutil.which("soffice") or "", f"-env:UserInstallation=file://{user().name}", "--headless", "--convert-to",
-               "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder / "out"), str(source)]
-    subprocess.run(command, check=True, capture_output=True, timeout=600)
-    return openpyxl.load_workbook(folder / "out" / "source.xlsx", data_only=True)
+               "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder / "out"), *map(str, sources)]
+    subprocess.run(command, check=True, capture_output=True, timeout=900)
+    return {source.stem: openpyxl.load_workbook(folder / "out" / source.name, data_only=True) for source in sources}
 
 
 def summary(workbook: Any) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,14 @@
-"""A spreadsheet program computes what roi does: at the workbook's assumptions, and after some were changed, as with --set."""
+"""A spreadsheet program computes what roi does: at the workbook's assumptions, and after some were changed, as with --set.
 
+Most of what that takes is its start: all cases that were chosen are computed in one.
+"""
+
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -41,10 +47,19 @@ def compared(path: Path | None, values: dict[str, float] | None = None) -> Compa
     return compare(resolve(check_scenario({**data, "draws": 0})).case)
 
 
-def changed(c: Comparison) -> dict[str, float]:
+@cache
+def today(path: Path | None) -> tuple[Comparison, bytes]:
+    """A case compared, and its workbook."""
+    c = compared(path)
+    return c, comparison_workbook(c)
+
+
+@cache
+def changed(path: Path | None) -> dict[str, float]:
     """Five changed assumptions. Not the requests where a bill is stated: its gap to the estimate then changes too."""
+    c, content = today(path)
     gap = "reconciliation.factor" in c.case and c.case["reconciliation.factor"].number() != 1.0
-    cells = openpyxl.load_workbook(BytesIO(comparison_workbook(c))).defined_names
+    cells = openpyxl.load_workbook(BytesIO(content)).defined_names
     fields = [k for k in CHANGES if k.replace(".", "_") in cells and not (gap and k == "workload.requests_per_day")][:5]
     return {k: CHANGES[k] if k.endswith("growth_per_year") else c.case[k].number() * CHANGES[k] for k in fields}
 
@@ -67,25 +82,43 @@ def agrees(found: dict, c: Comparison) -> None:
             assert row[name] == "-" or row[name] == told, (o.id, name)
 
 
+def named(path: Path | None) -> str:
+    return "bundled" if path is None else path.stem
+
+
+def books_of(test: str, path: Path | None) -> Iterator[tuple[str, tuple[bytes, dict[str, float]]]]:
+    """What a test has computed: the workbook as it is, or with five assumptions changed."""
+    content = today(path)[1]
+    if test == "test_five_changed_assumptions_give_what_set_gives":
+        yield f"{named(path)} changed", (content, {k.replace(".", "_"): v for k, v in changed(path).items()})
+    else:
+        yield named(path), (content, {})
+
+
+@pytest.fixture(scope="module")
+def computed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The workbooks of all chosen tests of this file that ask for them here, computed in one start."""
+    chosen = [item for item in request.session.items if "computed" in getattr(item, "fixturenames", ())]
+    paths = [(item.originalname, item.callspec.params["path"] if hasattr(item, "callspec") else None) for item in chosen]
+    return recalculated(dict(book for asked in paths for book in books_of(*asked)), tmp_path_factory.mktemp("books"))
+
+
 @office
 @pytest.mark.full
-@pytest.mark.parametrize("path", [None, *CASES], ids=lambda path: "bundled" if path is None else path.stem)
-def test_libreoffice_computes_every_case_to_the_cent(path: Path | None, tmp_path: Path) -> None:
-    c = compared(path)
-    book = recalculated(comparison_workbook(c), tmp_path)
+@pytest.mark.parametrize("path", [None, *CASES], ids=named)
+def test_libreoffice_computes_every_case_to_the_cent(path: Path | None, computed) -> None:
+    book = computed[named(path)]
     assert broken_cells(book) == []
     assert checks(book).startswith("All checks hold")
-    agrees(summary(book), c)
+    agrees(summary(book), today(path)[0])
 
 
 @office
 @pytest.mark.full
-@pytest.mark.parametrize("path", [None, *CASES[::3]], ids=lambda path: "bundled" if path is None else path.stem)
-def test_five_changed_assumptions_give_what_set_gives(path: Path | None, tmp_path: Path) -> None:
-    c = compared(path)
-    values = changed(c)
+@pytest.mark.parametrize("path", [None, *CASES[::3]], ids=named)
+def test_five_changed_assumptions_give_what_set_gives(path: Path | None, computed) -> None:
+    c, values, book = today(path)[0], changed(path), computed[f"{named(path)} changed"]
     assert len(values) == 5
-    book = recalculated(comparison_workbook(c), tmp_path, {k.replace(".", "_"): v for k, v in values.items()})
     after = compared(path, values)
     assert broken_cells(book) == []
     found = {o.label for o in after.options}
@@ -110,8 +143,9 @@ def test_prices_that_are_announced_are_in_the_formulas(tmp_path: Path) -> None:
     c, values = compare(resolve(load_scenario(None, words)).case), {"drift.successor_price_ratio": 0.8, "discount_rate": 0.2}
     after = compare(resolve(load_scenario(None, (*words, *(f"{k}={v}" for k, v in values.items())))).case)
     cells = {"drift_successor_price_ratio": 0.8, "discount_rate_per_year": 0.2}
-    for told, changes in ((c, {}), (after, cells)):
-        book = recalculated(comparison_workbook(c), tmp_path, changes)
+    content = comparison_workbook(c)
+    books = recalculated({"now": (content, {}), "after": (content, cells)}, tmp_path)
+    for told, book in ((c, books["now"]), (after, books["after"])):
         assert broken_cells(book) == []
         agrees(summary(book), told)
 
@@ -120,23 +154,24 @@ def test_prices_that_are_announced_are_in_the_formulas(tmp_path: Path) -> None:
 @pytest.mark.full
 def test_a_branch_that_roi_would_leave_is_said(tmp_path: Path) -> None:
     """Hours that are paid anyway stand in another branch of the engine: the workbook says that it no longer follows."""
-    c = compared(None)
-    book = recalculated(comparison_workbook(c), tmp_path, {"people_existing_hours_per_month": 20.0})
-    assert checks(book).startswith("At these assumptions roi takes another branch")
+    books = recalculated({"paid anyway": (today(None)[1], {"people_existing_hours_per_month": 20.0})}, tmp_path)
+    assert checks(books["paid anyway"]).startswith("At these assumptions roi takes another branch")
 
 
 @office
 @pytest.mark.full
-def test_what_is_kept_where_an_assumption_is_changed_is_said_beside_the_checks_and_above_the_words(tmp_path: Path) -> None:
+def test_what_is_kept_where_an_assumption_is_changed_is_said_beside_the_checks_and_above_the_words(
+    computed, tmp_path: Path,
+) -> None:
     """roi compare at other values may take another plan or recommend another option; the words above are of the old ones."""
-    content = comparison_workbook(compared(None))
-    same = recalculated(content, tmp_path)
+    same, content = computed["bundled"], today(None)[1]
     assert checks(same) == HOLD
     assert same["Summary"]["A2"].value == WORDS
-    book = recalculated(content, tmp_path, {"people_usd_per_hour": 150.0, "workload_requests_per_day": 90_000.0})
-    assert checks(book) == KEPT.format("2 values")
-    assert book["Summary"]["A2"].value == SINCE.format("2 values")
-    one = recalculated(content, tmp_path, {"people_usd_per_hour": 150.0})
+    two = {"people_usd_per_hour": 150.0, "workload_requests_per_day": 90_000.0}
+    books = recalculated({"two": (content, two), "one": (content, {"people_usd_per_hour": 150.0})}, tmp_path)
+    assert checks(books["two"]) == KEPT.format("2 values")
+    assert books["two"]["Summary"]["A2"].value == SINCE.format("2 values")
+    one = books["one"]
     assert checks(one) == KEPT.format("1 value")
     for sheet in one.worksheets:  # no rounding of a sum is shown as -0.00
         shown = [cell.coordinate for row in sheet.iter_rows() for cell in row if isinstance(cell.value, float)
@@ -152,12 +187,12 @@ def test_a_second_program_computes_two_cases_of_three_options_and_their_changes(
     import formulas
 
     path = next(p for p in CASES if p.stem == name)
-    c = compared(path)
+    c, content = today(path)
     assert len(c.options) == 3
     file = tmp_path / "book.xlsx"
-    file.write_bytes(comparison_workbook(c))
+    file.write_bytes(content)
     model = formulas.ExcelModel().loads(str(file)).finish(circular=False)
-    book, values = openpyxl.load_workbook(file), changed(c)
+    book, values = openpyxl.load_workbook(file), changed(path)
     cells = {}
     for field, value in values.items():
         sheet, cell = book.defined_names[field.replace(".", "_")].attr_text.split("!")

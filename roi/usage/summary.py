@@ -25,7 +25,7 @@ from roi.usage.measure.reconcile import LineItem, Reconciliation, beside_tokens,
 from roi.usage.measure.without import Span, leave_out, parted, records_beyond
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.columns import made_anew
-from roi.usage.read.database import local_engine, progress_told, remote_engine, remote_table
+from roi.usage.read.database import local_engine, progress_told, refusals_told, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, agent_folders, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
@@ -148,8 +148,9 @@ def summarize(
     `settled` what was found, before a trace is written: what it refuses leaves none.
     """
     if question.backend is not None:
-        log, backend = _table_of_database(question, question.backend)
-        summary = _summary(question, log, backend)[0]
+        with refusals_told(question.backend):
+            log, backend = _table_of_database(question, question.backend)
+            summary = _summary(question, log, backend)[0]
         settled(summary)
         return summary
     if question.trace is not None:

@@ -539,7 +539,7 @@ def test_the_extra_that_reads_usage_is_named_where_it_is_not_installed(monkeypat
     (["--provider", "opnai"], "nearest: openai"), (["--timezone", "Mars/Olympus"], "Europe/Berlin"),
     (["--timezone", "berlin"], "'berlin' is no zone; nearest: Europe/Berlin"),
     (["--timezone", "Asia/Tokio"], "'Asia/Tokio' is no zone; nearest: Asia/Tokyo"),
-    (["--backend", "nosuch://x"], "unknown scheme 'nosuch'; known: postgres, pyspark, duckdb,"),
+    (["--backend", "nosuch://x"], "unknown scheme 'nosuch'; known: postgres, postgresql, pyspark, duckdb,"),
 ])  # fmt: skip
 def test_wrong_options_name_the_value_and_what_is_near(tmp_path: Path, options: list[str], said: str) -> None:
     found = usage(table(tmp_path / "a.csv", calls(2)), *options)

@@ -2,7 +2,9 @@
 
 import json
 from datetime import date, timedelta
+from types import SimpleNamespace
 
+import ibis
 import pandas as pd
 import pytest
 import yaml
@@ -10,6 +12,8 @@ from click.testing import CliRunner
 
 from roi.catalog.prices.token_rates import Unlisted, token_rates
 from roi.cli import main
+from roi.errors import InputError
+from roi.usage.read.database import _with_try_cast, refusals_told
 
 HEAD = "timestamp,model,provider,tag,input_tokens,output_tokens,cost\n"
 
@@ -261,9 +265,39 @@ def test_nothing_that_counts_is_an_error_that_says_why(tmp_path):
 
 @pytest.mark.parametrize(("url", "said"), [
     ("duckbd:///x.ddb", "nearest: duckdb"), ("duckdb:///no/such/file.ddb", "no DuckDB file /no/such/file.ddb"),
+    ("postgresql://me:se/cret@host/base", "/ as %2F, ? as %3F, # as %23"),
+    ("postgres://me:1#cret@host/base", "written in percent"),
 ])
 def test_a_wrong_backend_is_one_sentence(url, said):
-    assert said in refused("calls", "--backend", url)
+    told = refused("calls", "--backend", url)
+    assert said in told
+    assert "cret" not in told
+
+
+def test_a_database_that_refuses_is_one_sentence_without_a_cell():
+    """SQLSTATE 42501: no right to read. 22P02: a value that is no number, which Postgres quotes. A bug of ours stays one."""
+    for state, quoted, said in (("42501", "permission denied for table calls", "permission denied for table calls"),
+                                ("22P02", 'invalid input syntax for type integer: "a prompt"', "Refused")):
+        kind = type("Refused", (Exception,), {"__module__": "psycopg.errors", "sqlstate": state,
+                                              "diag": SimpleNamespace(message_primary=quoted)})
+        with pytest.raises(InputError) as told, refusals_told("postgres://me:secret@host/base"):
+            raise kind(f"{quoted}\nLINE 1: SELECT")
+        assert str(told.value) == f"--backend: postgres refuses the table's rows: {said}"
+    with pytest.raises(KeyError), refusals_told("postgres://host/base"):
+        raise KeyError("calls")
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path):
+    assert "is not a valid DuckDB database file" in refused(
+        "calls", "--backend", f"duckdb://{wrote(tmp_path / 'junk.ddb', 'time,model')}")
+
+
+def test_postgres_is_asked_for_a_boolean_as_a_number_by_way_of_its_only_integer():
+    """Postgres has a cast of a boolean to integer, and none to bigint."""
+    compilers = pytest.importorskip("ibis.backends.sql.compilers")
+    table = ibis.table({"at": "int64"}, name="calls")
+    asked = _with_try_cast(compilers.PostgresCompiler()).to_sqlglot(table.select(even=(table["at"] == 0).cast("int64")))
+    assert 'CAST(CAST("t0"."at" = 0 AS INT) AS BIGINT)' in asked.sql("postgres")
 
 
 def test_a_wrong_table_of_a_database_names_the_nearest(tmp_path):

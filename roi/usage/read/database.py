@@ -27,8 +27,12 @@ CASTABLE = {
     "date": f"^{DAY}$", "timestamp": f"^{DAY}([T ]{CLOCK})?$",
 }  # fmt: skip
 """Text that Postgres can cast, by kind of type, as regular expressions: no NaN, no `tomorrow`, no 30 February."""
-SCHEMES = ("postgres", "pyspark", "duckdb", "bigquery", "snowflake", "databricks", "clickhouse", "trino", "athena", "mysql")
-"""Beginnings of an Ibis URL. The first three are tested, the next two compiled in tests; the others are Ibis's word alone."""
+SCHEMES = ("postgres", "postgresql", "pyspark", "duckdb", "bigquery", "snowflake", "databricks", "clickhouse", "trino",
+           "athena", "mysql")
+"""Beginnings of an Ibis URL. Postgres (two names), Spark and DuckDB are tested, the next two compiled in tests; the others are
+Ibis's word alone."""
+OURS = ("builtins", "roi", "numpy")
+"""Where errors come from that are no database's: they are answered elsewhere, or a bug."""
 MEMORY_LIMIT = "640MB"
 """DuckDB's own part of the gibibyte that a run may take; Python, Arrow and Ibis take some 250 MB."""
 
@@ -164,15 +168,19 @@ def remote_engine(url: str) -> Backend:
     scheme = url.partition("://")[0]
     if scheme not in SCHEMES:
         raise UnknownName("--backend", scheme, SCHEMES, "scheme", SCHEMES)
+    if "@" in url and "@" not in (url.partition("://")[2] + "/").replace("?", "/").replace("#", "/").partition("/")[0]:
+        raise InputError("--backend: signs of a password that would end a URL's host are written in percent: "
+                         "/ as %2F, ? as %3F, # as %23")
     path = url.partition("://")[2].partition("?")[0]
     if scheme == "duckdb" and not Path(path).is_file():
         raise InputError(f"--backend: no DuckDB file {path or '(none named)'}; duckdb:///absolute/path.ddb, or duckdb://relative.ddb")
     try:
         backend: Backend = connect(url)
     except (ImportError, ModuleNotFoundError):
-        raise InputError(f"--backend: {scheme} needs its driver: pip install 'ibis-framework[{scheme}]'") from None
+        extra = scheme.replace("postgresql", "postgres")
+        raise InputError(f"--backend: {scheme} needs its driver: pip install 'ibis-framework[{extra}]'") from None
     except Exception as error:  # noqa: BLE001 -- each driver has its own
-        raise InputError(f"--backend: no connection to {scheme}: {type(error).__name__}") from None
+        raise InputError(f"--backend: no connection to {scheme}: {_why(error)}") from None
     if scheme in ZONES:
         backend.raw_sql(ZONES[scheme])
     if backend.name == "postgres":
@@ -183,7 +191,10 @@ def remote_engine(url: str) -> Backend:
 
 
 def _with_try_cast(compiler: Any) -> Any:  # Any: Ibis's compiler of Postgres, which has no types
-    """The compiler with a cast that gives null. Postgres has none: Ibis writes CAST, which fails on any other word."""
+    """The compiler with a cast that gives null: Postgres has none, and Ibis writes CAST, which fails on any other word.
+
+    Booleans are cast by way of 32-bit integers, the only ones that Postgres makes of them.
+    """
 
     class TryCast(type(compiler)):  # type: ignore[misc]  # a class that is known when it runs
         SIMPLE_OPS: dict[Any, str] = {}  # noqa: RUF012 -- Ibis makes methods of them once more; the parent has them
@@ -193,6 +204,11 @@ def _with_try_cast(compiler: Any) -> Any:  # Any: Ibis's compiler of Postgres, w
             if pattern is None or not op.arg.dtype.is_string():
                 return self.visit_Cast(op, arg=arg, to=to)
             return self.if_(self.f.regexp_like(arg, pattern), self.visit_Cast(op, arg=arg, to=to), self.cast(None, to))
+
+        def visit_Cast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802 -- as above
+            if op.arg.dtype.is_boolean() and to.is_integer():
+                arg = self.cast(arg, ibis.dtype("int32"))
+            return super().visit_Cast(op, arg=arg, to=to)
 
     return TryCast()
 
@@ -217,7 +233,9 @@ def remote_table(backend: Backend, name: str) -> Table:
     schema, _, table = name.rpartition(".")
     try:
         return backend.table(table, database=schema or None)
-    except Exception:  # noqa: BLE001 -- each driver has its own
+    except Exception as error:  # noqa: BLE001 -- each driver has its own
+        if getattr(error, "sqlstate", None):  # what Postgres says itself; of a table that is not there Ibis speaks
+            raise InputError(f"FILES: {name[:80]!r} cannot be looked up: {_why(error)}") from None
         raise UnknownName("FILES", name, _tables(backend), "table") from None
 
 
@@ -227,3 +245,28 @@ def _tables(backend: Backend) -> list[str]:
         return list(backend.list_tables())
     except Exception:  # noqa: BLE001 -- each driver has its own, and the names are a help alone
         return []
+
+
+@contextmanager
+def refusals_told(url: str) -> Iterator[None]:
+    """An InputError where the database of this URL refuses what is asked of it: no right to read, a time limit, a lost line."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] in OURS:
+            raise
+        raise InputError(f"--backend: {url.partition('://')[0]} refuses the table's rows: {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    """What the driver says, where it can hold neither a cell nor a password; else the kind of error.
+
+    Postgres quotes values in data exceptions (SQLSTATE 22) alone, and names host, user, database and tables elsewhere; DuckDB
+    names the file that it cannot open.
+    """
+    kind, state = type(error), getattr(error, "sqlstate", None) or ""
+    driver = kind.__module__.partition(".")[0].lstrip("_")
+    if (driver != "psycopg" or state.startswith("22")) and (driver, kind.__name__) != ("duckdb", "IOException"):
+        return kind.__name__
+    said = str(error.diag.message_primary if state else error)  # type: ignore[attr-defined]  # of every error of psycopg's
+    return said.partition("\n")[0].removeprefix("connection failed: ")[:300] or kind.__name__

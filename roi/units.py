@@ -30,6 +30,16 @@ def formatted(x: float, form: str) -> str:
     return text if "0" not in text or any(digit in text for digit in "123456789") else text.replace("-", "").replace("+", "")
 
 
+def with_cents(x: float, text: str) -> str:
+    """The text that an amount prints as, but with both decimals where it has one: 0.10, 12.34; 2 and 0.375 stay."""
+    return f"{x:,.2f}" if text[-2:-1] == "." else text
+
+
+def dollars(x: float, digits: int = 6) -> str:
+    """An amount in USD with so many significant digits, cents in full, no dollar rounded: $0.10, $2, $0.0375."""
+    return f"${with_cents(x, f'{x:,.0f}' if abs(x) >= 10.0**digits - 0.5 else f'{x:,.{digits}g}')}"
+
+
 def whole_percent(share: float) -> str:
     """A share in whole percent, so that 0% means none and 100% means all."""
     if 0 < share < 0.005:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roi.units import formatted, to_digits
+from roi.units import dollars, formatted, to_digits
 
 
 @pytest.mark.parametrize(("x", "up", "shown"), [
@@ -20,3 +20,12 @@ def test_two_digits_are_the_next_ones_and_a_number_that_has_two_is_itself(x, up,
 ])
 def test_what_prints_as_nothing_has_no_sign(x, form, shown):
     assert formatted(x, form) == shown
+
+
+@pytest.mark.parametrize(("x", "digits", "shown"), [
+    (0.1, 6, "$0.10"), (1.5, 6, "$1.50"), (12.34, 3, "$12.34"), (2.0, 6, "$2"), (0.0375, 6, "$0.0375"), (1e-5, 6, "$1e-05"),
+    (1566.0, 6, "$1,566"), (1234.5, 6, "$1,234.50"), (12_345.678, 6, "$12,345.68"), (0.0, 6, "$0"),
+    (1_234_567.8, 6, "$1,234,568"), (999_999.7, 6, "$1,000,000"),
+])
+def test_an_amount_with_a_decimal_has_its_cents(x, digits, shown):
+    assert dollars(x, digits) == shown

@@ -29,6 +29,7 @@ from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.scenario.other_files import SCENARIO, what_it_is
 from roi.scenario.policy import Policy, Range, load_policy
+from roi.units import dollars
 
 AGES = frozenset({Basis.MEASURED, Basis.CALIBRATED, Basis.DRY_RUN, Basis.QUOTED, Basis.STATED})
 """Bases of facts that grow old: prices, measurements, what the user states with a date. A datasheet or a paper does not."""
@@ -49,7 +50,7 @@ advice turns: on no pair of options."""
 ADVICE_TURNS = "beyond it another option is advised, by means and chances"
 ADVICE_TURNS_UNDRAWN = "beyond it another option is advised, at the central values"
 ADVICE_TURNS_IF = "beyond it another option may be advised, or at no price; the draws do not tell"
-ADVICE_MAY_TURN = "between it and {:.3g} USD the advice turns; the draws do not place it closer"
+ADVICE_MAY_TURN = "between it and {} the advice turns; the draws do not place it closer"
 IN_PLACE, IN_USE = ", in its place", ", once in use"
 """Behind a rival that goes before the option, or after it: there are thresholds of both."""
 NOT_YET = "; it has not yet"
@@ -328,7 +329,7 @@ def _price_of_wrong(c: Comparison, kept: Comparison, *, unchanged: bool) -> Iter
         return
     beyond = now - near if near > was else near - now
     holds = beyond <= CROSSED or kept.stands_at_price(now)
-    note = ADVICE_TURNS_IF if far is None else _turns(kept) if one_price(near, far) else ADVICE_MAY_TURN.format(far)
+    note = ADVICE_TURNS_IF if far is None else _turns(kept) if one_price(near, far) else ADVICE_MAY_TURN.format(dollars(far, 3))
     yield Rule(name=PRICED, holds=holds, limit=near, side="below" if near > was else "above", found=now,
                over=None if holds else beyond, note=note + (NOT_YET if unchanged and not holds else ""))
 

@@ -29,6 +29,7 @@ from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part
 from roi.scenario.template import check_day, renamed, template, template_day, written_over
 from roi.scenario.yaml import parse_yaml, scalar
+from roi.units import dollars
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.scenario_part import part_yaml
 from roi.usage.read.record import FileOptions
@@ -168,8 +169,8 @@ def _tell_price(price: ApiPrice, name: str, tell: Tell) -> None:
         return
     others = [model for model in model_names(price.provider) if name.lower() in model.lower() and model != price.model]
     more = f"; also listed: {', '.join(f'{price.provider}/{model}' for model in others[:LISTED])}" if others else ""
-    tell(f"--incumbent: {name} is priced as {price.provider}/{price.model}, ${price.input_usd_per_mtok[0]:g} in and"
-         f" ${price.output_usd_per_mtok[0]:g} out a million tokens{more}")
+    tell(f"--incumbent: {name} is priced as {price.provider}/{price.model}, {dollars(price.input_usd_per_mtok[0])} in and"
+         f" {dollars(price.output_usd_per_mtok[0])} out a million tokens{more}")
 
 
 def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:

@@ -22,6 +22,7 @@ from roi.disk import read_text
 from roi.errors import InputError, ScenarioError, UnknownName, nearest_told
 from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
 from roi.facts.records import DatedRow
+from roi.units import dollars
 
 KEYS: Final[dict[type[DatedRow], Callable[[Any], object]]] = {  # Any: a row of the kind
     RentalOffer: RENT_KEY, PurchasePrice: attrgetter("gpu"), ApiPrice: attrgetter("provider", "model"),
@@ -168,15 +169,15 @@ def _remarks(row: DatedRow, today: Date) -> tuple[str, ...]:
     if isinstance(row, RentalOffer):
         offers = rental_offers(today)
         dearest = max((o for o in offers if o.gpu == row.gpu), key=attrgetter("usd_per_gpu_hour"), default=row)
-        beyond = (f"${row.usd_per_gpu_hour:,g} is above every rent of {row.gpu} that is known, at most"
-                  f" ${dearest.usd_per_gpu_hour:g} ({dearest.vendor}); it is of one GPU and an hour")
+        beyond = (f"{dollars(row.usd_per_gpu_hour)} is above every rent of {row.gpu} that is known, at most"
+                  f" {dollars(dearest.usd_per_gpu_hour)} ({dearest.vendor}); it is of one GPU and an hour")
         return (*_first_of("vendor", row.vendor, {o.vendor for o in offers}),
                 *([beyond] if row.usd_per_gpu_hour > dearest.usd_per_gpu_hour else []))
     if isinstance(row, PurchasePrice):
         known = next((price for price in _by(today, purchase_prices) if price.gpu == row.gpu), row).usd_per_gpu
         times = row.usd_per_gpu / known
-        off = (f"${row.usd_per_gpu:,g} is {times:.2g} x the ${known:,g} that one {row.gpu} is known to cost; it is of one"
-               " card, to buy")
+        off = (f"{dollars(row.usd_per_gpu)} is {times:.2g} x the {dollars(known)} that one {row.gpu} is known to cost; it is"
+               " of one card, to buy")
         return () if 1.0 / FAR_OFF < times < FAR_OFF else (off,)
     return tuple(_api_remarks(row, today)) if isinstance(row, ApiPrice) else ()
 
@@ -193,7 +194,7 @@ def _api_remarks(row: ApiPrice, today: Date) -> Iterator[str]:
         yield from _unstated(row, known)
     read, computed = (rates[0] if rates else 0.0 for rates in (row.cache_read_usd_per_mtok, row.input_usd_per_mtok))
     if read > computed:
-        yield f"${read:g} for input from the cache is above the ${computed:g} of other input"
+        yield f"{dollars(read)} for input from the cache is above the {dollars(computed)} of other input"
 
 
 def _stated(price: ApiPrice) -> dict[str, float]:
@@ -206,8 +207,8 @@ def _far_off(row: ApiPrice, known: ApiPrice) -> Iterator[str]:
     before = _stated(known)
     for name, usd in _stated(row).items():
         if (was := before.get(name, 0.0)) > 0.0 and not 1.0 / FAR_OFF < usd / was < FAR_OFF:
-            yield (f"--{name}: ${usd:,g} is {usd / was:.4g} x the ${was:g} that {row.provider}/{row.model} is known to cost; it"
-                   " is of a million tokens")
+            yield (f"--{name}: {dollars(usd)} is {usd / was:.4g} x the {dollars(was)} that {row.provider}/{row.model} is"
+                   " known to cost; it is of a million tokens")
 
 
 def _unstated(row: ApiPrice, known: ApiPrice) -> Iterator[str]:

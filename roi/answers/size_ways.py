@@ -16,7 +16,7 @@ from roi.economics.lines.line import pick
 from roi.economics.lines.self_hosting import let_wait, spilled, waiting
 from roi.estimate.replay.fleet import HOURS, Fleet, fleet_capacity, instances_needed, size_fleet
 from roi.resolution.plan_capacity import FleetPlan
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, dollars
 
 MIGHT_WAIT: Final = 0.5
 """Share of requests of the what-if where the scenario lets none wait."""
@@ -149,5 +149,5 @@ def least_floor(
     return (Way(
         name=f"floor{on}, the rest to the API", replicas=floor, gpus=gpus, rent_usd=monthly_usd(plan, hybrid, gpus),
         api_usd=spill * own * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
-        note=f"{api.label} at ${each:.3g} a request; no spare, the API is the failover{_announced(service(taken, api))}",
+        note=f"{api.label} at {dollars(each, 3)} a request; no spare, the API is the failover{_announced(service(taken, api))}",
     ),)

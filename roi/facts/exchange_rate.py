@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date as Date
 
 from roi.errors import InputError, visible
+from roi.units import dollars
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ExchangeRate:
     since: Date
 
     def __str__(self) -> str:
-        return f"1 {self.currency} = ${self.usd:g} of {self.since}"
+        return f"1 {self.currency} = {dollars(self.usd)} of {self.since}"
 
 
 def read_rates(texts: Iterable[str], where: str, today: Date | None = None) -> tuple[ExchangeRate, ...]:

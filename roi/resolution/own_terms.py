@@ -26,6 +26,7 @@ from roi.scenario.scenario import (
 )
 from roi.scenario.sections.scores import Caution
 from roi.scenario.yaml import MEASURED
+from roi.units import with_cents
 
 KINDS = ((KEEPS_MODEL - {"stay"}) | LEVERS | SELF_HOSTED
          | {"cheaper-api", "hosted-open", "cascade", "vendor-tuned", "hosted-adapter"})
@@ -105,7 +106,7 @@ RATES: Final = (0.001, 2000.0)
 
 def _whole(usd: float) -> str:
     """The amount with all of its digits, which a redaction knows as one."""
-    return f"{usd:.12f}".rstrip("0").rstrip(".")
+    return with_cents(usd, f"{usd:.12f}".rstrip("0").rstrip("."))
 
 
 def _unusual_rents(s: Scenario) -> list[str]:

@@ -10,6 +10,7 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import FleetPlan, PlanEvidence
 from roi.resolution.weight_choice import WeightChoice
 from roi.scenario.scenario import Scenario
+from roi.units import dollars
 
 
 def _add_card_facts(sheet: FactSheet, id: str, number: int, o: Offer) -> None:
@@ -47,7 +48,7 @@ def add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: Fl
         sheet.add(path("usd_per_gpu_hour"), o.usd_per_gpu_hour, "USD/GPU-hour", basis=o.basis,
                   source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
         if (age := (s.as_of - o.date).days) > STALE_DAYS:
-            sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
+            sheet.warnings.append(f"{o.vendor} {o.gpu} at {dollars(o.usd_per_gpu_hour)}/h is {age} days old ({o.date})")
     terms = Basis.STATED if o.stated is not None or o.owned is not None else Basis.QUOTED
     quoted = partial(sheet.add, basis=terms, source=o.source, date=o.date)
     quoted(path("gpus_per_instance"), o.gpus_per_instance, "GPUs")

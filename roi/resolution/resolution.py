@@ -36,7 +36,7 @@ from roi.scenario.scenario import Scenario
 from roi.scenario.sections.apis import ApiTerms
 from roi.scenario.sections.demand import BURST_WITHIN_HOUR, Incumbent, Workload
 from roi.scenario.sections.supply import KINDS_OF_CHANGE
-from roi.units import DAYS_PER_MONTH
+from roi.units import DAYS_PER_MONTH, dollars
 
 PEAK_DEFAULT = Spread(
     value=3.0, low=2.0, high=5.0,
@@ -343,7 +343,7 @@ def _owed_told(i: Incumbent, as_of: date, bill: float, estimate: float) -> str |
     committed = value_of(i.committed_usd_per_month) if months_to_last_day(i, as_of) else 0.0
     if estimate >= committed or abs(bill / committed - 1) >= ROUNDED:
         return None
-    return (f"The bill is what is committed, ${committed:,.10g} a month; these requests use ${estimate:,.0f} of it at the"
+    return (f"The bill is what is committed, {dollars(committed, 10)} a month; these requests use ${estimate:,.0f} of it at the"
             f" scenario's prices, and cost that after {i.committed_until}")
 
 

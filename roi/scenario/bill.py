@@ -12,6 +12,7 @@ from roi.scenario.quantity import value_of
 from roi.scenario.sections.demand import BillOf, Incumbent, Workload
 from roi.scenario.template import BUNDLED, template
 from roi.scenario.yaml import parse_yaml
+from roi.units import dollars
 
 BILL: Final = "bill_usd_per_month"
 OF: Final = "bill_of"
@@ -76,7 +77,7 @@ def keep_bill(data: dict[str, Any], before: Billed, over: Sequence[str]) -> str 
     if not told:
         return None
     now, was = (" and ".join(words) for words in zip(*told, strict=True))
-    return f"The bill, ${before.bill:,.10g}, is taken as that of {now}: {was} were the template's guess"
+    return f"The bill, {dollars(before.bill, 10)}, is taken as that of {now}: {was} were the template's guess"
 
 
 def workload_billed(i: Incumbent, w: Workload) -> Workload:
@@ -96,7 +97,7 @@ def bill_moved(i: Incumbent, w: Workload, usd: float) -> str | None:
         return None
     of = " and ".join(f"{was[name]:,.10g} {WORDS[name]}" for name in apart)
     then = " and ".join(f"{now[name]:,.10g}" for name in apart)
-    return f"The bill, ${bill:,.10g} of {of}, is taken as ${usd:,.2f} of {then}; set incumbent.{BILL} too to keep one"
+    return f"The bill, {dollars(bill, 10)} of {of}, is taken as ${usd:,.2f} of {then}; set incumbent.{BILL} too to keep one"
 
 
 def _counted(w: Workload) -> Iterator[tuple[str, float]]:

@@ -171,9 +171,9 @@ def test_a_list_price_names_the_rates_that_moved(tmp_path: Path, tickets: Path) 
 
     name = "list price of openai/gpt-6-luna"
     both = told("input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.75")
-    assert both == f"{name}, input and output: $0.1/Mtok -> $0.15/Mtok, $0.5/Mtok -> $0.75/Mtok"
+    assert both == f"{name}, input and output: $0.10/Mtok -> $0.15/Mtok, $0.50/Mtok -> $0.75/Mtok"
     assert told("input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.5").startswith(f"{name}, input")
-    assert told("input_usd_per_mtok: 0.1, output_usd_per_mtok: 0.75").endswith(": $0.5/Mtok -> $0.75/Mtok")
+    assert told("input_usd_per_mtok: 0.1, output_usd_per_mtok: 0.75").endswith(": $0.50/Mtok -> $0.75/Mtok")
 
 
 def test_a_mean_that_goes_another_way_than_its_central_value_is_told_with_what_makes_it(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def test_requests_that_are_the_templates_own_are_stated_still():
 
 def test_a_price_that_is_listed_under_another_name_is_told():
     told = ask("init", "my.yaml", "--incumbent", "bedrock/claude-sonnet-5-5").stderr.splitlines()[0]
-    assert told == ("roi: --incumbent: claude-sonnet-5-5 is priced as aws/regional.anthropic.claude-sonnet-5-5, $2.2 in and $11"
-                    " out a million tokens; also listed: aws/global.anthropic.claude-sonnet-5-5")
+    assert told == ("roi: --incumbent: claude-sonnet-5-5 is priced as aws/regional.anthropic.claude-sonnet-5-5, $2.20 in and"
+                    " $11 out a million tokens; also listed: aws/global.anthropic.claude-sonnet-5-5")
     assert "priced as" not in ask("init", "--incumbent", "anthropic/claude-sonnet-5-5").stderr
 
 

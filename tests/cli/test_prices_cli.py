@@ -216,7 +216,7 @@ def test_a_rate_at_a_tenth_or_ten_times_its_known_price_is_remarked(usd, times):
     """Input of gpt-6-luna is known at $0.1 a million tokens: $100 is that of a thousand million."""
     said = ask(*LUNA, "--input", usd)
     assert said.exit_code == 0, said.stderr
-    told = f"roi: --input: ${float(usd):,g} is {times} x the $0.1 that openai/gpt-6-luna is known to cost; it is of a million"
+    told = f"roi: --input: ${float(usd):,g} is {times} x the $0.10 that openai/gpt-6-luna is known to cost; it is of a million"
     assert said.stderr.startswith(told) is bool(times)
 
 

@@ -264,7 +264,7 @@ def test_the_facts_behind_a_line_hold_every_price_of_a_list_with_its_figures() -
     found = {row["fact"].removesuffix(" (options.stay.price)"): row["value"] for row in rows}
     assert found["input usd per mtok"] == "$2/Mtok, $4/Mtok"
     assert found["output usd per mtok"] == "$10/Mtok, $15/Mtok"
-    assert found["cache read usd per mtok"] == "$0.2/Mtok, $0.4/Mtok"
+    assert found["cache read usd per mtok"] == "$0.20/Mtok, $0.40/Mtok"
     assert not any("batch" in name for name in found)
 
 

@@ -180,7 +180,7 @@ def test_a_ratio_whose_day_has_come_is_of_what_is_stated_else_of_the_list_of_the
     paid = month(case)
     assert (paid[0], paid[1], paid[4]) == (pytest.approx(2 * BILL), pytest.approx(2 * BILL), pytest.approx(3 * BILL))
     assert (case[path_of(Api, "output", option=OPTION)].basis, case[at("output")].basis) == (Basis.STATED, Basis.STATED)
-    assert "today's price is $1.5 in and $7.5 out a million tokens; its ratio is over the list of 2026-11-19" in remark
+    assert "today's price is $1.50 in and $7.50 out a million tokens; its ratio is over the list of 2026-11-19" in remark
 
 
 def test_a_list_of_the_day_or_later_holds_and_the_ratio_is_said_not_to_count(tmp_path, monkeypatch) -> None:

@@ -30,7 +30,7 @@ def test_each_day_has_its_latest_rate_and_what_came_before_has_the_first(log: Pa
     found = usage_answer(log, *RATES, "--tasks", "0", "--output", tmp_path / "part.yaml")
     (row,) = found["by_model"]
     assert (row["reported_usd"], row["requests"]) == (pytest.approx(13.0), 6)
-    told = "amounts in other currencies, at rates that were stated: 1 EUR = $1 of 2026-11-01, 1 EUR = $1.2 of 2026-11-02"
+    told = "amounts in other currencies, at rates that were stated: 1 EUR = $1 of 2026-11-01, 1 EUR = $1.20 of 2026-11-02"
     assert told in found["notes"]
     assert f"# {told}\n" in (tmp_path / "part.yaml").read_text(encoding="utf-8")
     assert any(note.startswith("1 row with a cost that is not in USD") for note in found["notes"])
@@ -67,9 +67,9 @@ def test_rates_that_convert_nothing_are_named_as_such(log: Path, tmp_path: Path)
     found = usage_answer(log, *RATES, *idle, "--output", tmp_path / "part.yaml")
     told = [note for note in found["notes"] if "rate" in note and "not in USD" not in note]
     assert told == [
-        "amounts in other currencies, at rates that were stated: 1 EUR = $1 of 2026-11-01, 1 EUR = $1.2 of 2026-11-02",
+        "amounts in other currencies, at rates that were stated: 1 EUR = $1 of 2026-11-01, 1 EUR = $1.20 of 2026-11-02",
         "--exchange-rate: nothing here is in CHF; costs are in EUR, GBP, USD",
-        "1 EUR = $1.3 of 2026-11-20 converts nothing: other rates of EUR are nearer"]
+        "1 EUR = $1.30 of 2026-11-20 converts nothing: other rates of EUR are nearer"]
     assert "CHF" not in (tmp_path / "part.yaml").read_text(encoding="utf-8")
 
 

@@ -137,7 +137,7 @@ def test_dollars_of_another_country_are_told_above_the_cost_table(tmp_path: Path
     (row,) = (row for row in records(fresh(tmp_path, "bare"), made) if row["dropped"] is None)
     assert (row["cost_usd"], row["other_money"]) == (None, 1)
     told = run_usage("--exchange-rate", "AUD=0.72@2026-09-01", made).stdout
-    assert "$0.9 as reported" in " ".join(told.split())
+    assert "$0.90 as reported" in " ".join(told.split())
 
 
 @pytest.mark.parametrize(("amount", "unit", "sku", "why"), [

@@ -15,6 +15,7 @@ from roi.facts.gpu import is_apple
 from roi.facts.price import InstanceSize, PurchasePrice, RentalKind, RentalOffer
 from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.quantity import Spread, as_spread, value_of
+from roi.units import dollars
 
 if TYPE_CHECKING:  # fitting a plan takes no scenario
     from roi.scenario.scenario import Scenario
@@ -118,7 +119,7 @@ def _instance_sizes() -> dict[str, int]:
 
 def _listed(o: RentalOffer, discount: float) -> Offer:
     """The catalog's row as an offer, less the discount that the scenario states."""
-    less = f"; ${o.usd_per_gpu_hour:g} less {discount:.4g} of it (scenario gpu_discounts.{o.vendor})" if discount else ""
+    less = f"; {dollars(o.usd_per_gpu_hour)} less {discount:.4g} of it (scenario gpu_discounts.{o.vendor})" if discount else ""
     return Offer(
         gpu=o.gpu, vendor=o.vendor, kind=o.kind.value, usd_per_gpu_hour=o.usd_per_gpu_hour * (1.0 - discount),
         source=o.source + less, date=o.date, gpus_per_instance=o.gpus_per_instance, minimum_months=o.minimum_months,

@@ -11,7 +11,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.recommendation import chance, nearness, value
 from roi.economics.finance import payback_status
 from roi.economics.inputs import Option
-from roi.units import to_digits, whole_percent
+from roi.units import dollars, to_digits, whole_percent
 
 
 def withheld(standing: Sequence[Alarm]) -> str:
@@ -31,7 +31,7 @@ def changing(
     if following is not None and drawn is not None:
         both = following.both(drawn.saved(counts))
         saved, odds = float(both.mean()), float(np.mean(both > 0))
-    where = "" if below is None else f" while a wrong answer costs less than about ${to_digits(below, up=False):g}"
+    where = "" if below is None else f" while a wrong answer costs less than about {dollars(to_digits(below, up=False))}"
     words = {"immediate": "at once", "never": "not within the horizon"}
     paid = words.get(payback_status(first.payback_cash_months), f"after {first.payback_cash_months:.1f} months")
     often = "" if odds is None else f", beats staying in {whole_percent(odds)} of the draws"

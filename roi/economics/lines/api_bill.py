@@ -14,7 +14,7 @@ from roi.economics.lines.calendar import Happened, Path, Share, whole
 from roi.economics.lines.line import Along, Line, any_positive, billed_requests, live_months, pick, requests, usd_of_errors
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.successors import Successors, successors
-from roi.units import MTOK
+from roi.units import MTOK, dollars
 
 SAME = 1e-12
 """A factor this near to 1 is not worth a word."""
@@ -186,7 +186,7 @@ def _token_line(shared: Shared, api: Service, share: Share, name: str, way: str)
         rate = pick(usd(cost), month) / some / each / pick(tier, month) * MTOK if each else 0.0
         part = pick(share.whole, month) * some
         slower = f" x {pick(tier, month):.6g} tier price" if tiered else ""
-        return f"{_counted(shared, part, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month, usd)}"
+        return f"{_counted(shared, part, month)} x {each:,.2f} tok x {dollars(rate)}/Mtok{slower}{api.moves(month, usd)}"
 
     return Line(name=name, kind=LineKind.API, path=billed_at_price(shared, api), rate=usd(api.cost), share=share,
                 facts=(*api.facts(), *facts), also=_rises_along(shared, api, usd, share), arithmetic=arithmetic)
@@ -203,7 +203,7 @@ def whole_request_line(
 
     def arithmetic(month: int) -> str:
         some = pick(part, month) * pick(share.whole, month)
-        return f"{_counted(shared, some, month)} x ${pick(api.told(WHOLE).usd, month):.8g} each{api.moves(month)}"
+        return f"{_counted(shared, some, month)} x {dollars(pick(api.told(WHOLE).usd, month), 8)} each{api.moves(month)}"
 
     return Line(
         name=name, kind=kind, path=path, rate=part * api.cost.usd, share=share, facts=(*api.facts(), *extra),
@@ -235,5 +235,6 @@ def judge_line(shared: Shared, share: Share, asked: Array | None = None) -> list
     return [Line(
         name="judge that escalates", kind=LineKind.JUDGE, path=billed_requests(shared), rate=rate, share=share,
         facts=("quality.judge_usd_per_request",),
-        arithmetic=lambda month: f"{_counted(shared, pick(share.whole, month), month)} x ${pick(shared.judge_usd):.8g} each",
+        arithmetic=lambda month: (
+            f"{_counted(shared, pick(share.whole, month), month)} x {dollars(pick(shared.judge_usd), 8)} each"),
     )]

@@ -7,7 +7,7 @@ from roi.economics.inputs import Array, Hardware, Number, Option, Plan, Shared
 from roi.economics.lines.calendar import Share, by_month, has_rows, last_month, powers
 from roi.economics.lines.line import Arithmetic, Line, Words, any_positive, nothing_monthly, pick
 from roi.economics.lines.line_kind import LineKind
-from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR
+from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, dollars
 
 MOST_AGES = 3
 """Purchases that the arithmetic of what is sold names one by one."""
@@ -43,7 +43,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     first = ordered if bought.ndim > 1 else ordered[0]
     price = plan.usd_per_gpu + terms.host_usd
     if not there:
-        each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"
+        each = f"({dollars(pick(plan.usd_per_gpu))} + {dollars(pick(terms.host_usd))} host)"
         facts = (f"purchase.{plan.gpu}.usd_per_gpu", "own_hardware.host_usd_per_gpu")
         return [
             _purchase_line("hardware, purchase and replacement", later, price, each, first, facts=facts),
@@ -52,7 +52,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             *_power_lines(plan, terms, kept if terms.as_a_whole else gpus, live),
             _resale_line("hardware, resale", shared.horizon, terms, bought, price, each),
         ]
-    each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"
+    each = f"{dollars(pick(plan.usd_per_gpu))} that selling one would bring"
     own = Line(
         name="own cards, not sold (no cash)", kind=LineKind.HARDWARE, path=nothing_monthly(shared), rate=0.0,
         upfront=first * price,
@@ -65,7 +65,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     if terms.life_months >= shared.horizon:
         return [own, *power, sold]
     new = plan.usd_per_gpu if plan.replacement_usd is None else plan.replacement_usd
-    each_new, worn = f"${pick(new):,.6g}", np.arange(shared.horizon) >= terms.life_months
+    each_new, worn = dollars(pick(new)), np.arange(shared.horizon) >= terms.life_months
     in_use = most if terms.as_a_whole else np.maximum(accumulate(np.maximum, gpus), plan.gpus_to_train)
     replaced = purchases(live.where_any(in_use * worn), terms.life_months) * (1.0 + terms.spare_share)
     again = np.zeros_like(replaced)
@@ -108,7 +108,7 @@ def _power_lines(plan: Plan, terms: Hardware, gpus: Array, live: Share) -> list[
     def powered(month: int) -> str:
         return (
             f"{kw(month):,.6g} kW x {pick(terms.power_share):.4g} x PUE {pick(terms.pue):.4g}"
-            f" x {HOURS_PER_MONTH} h x ${pick(terms.usd_per_kwh):.4g}/kWh"
+            f" x {HOURS_PER_MONTH} h x {dollars(pick(terms.usd_per_kwh), 4)}/kWh"
         )
 
     return [
@@ -122,7 +122,7 @@ def _power_lines(plan: Plan, terms: Hardware, gpus: Array, live: Share) -> list[
             name="colocation", kind=LineKind.HARDWARE, path=gpus, share=live,
             rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
             facts=("own_hardware.colocation_usd_per_kw_month",),
-            arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW"
+            arithmetic=lambda month: f"{kw(month):,.6g} kW x {dollars(pick(terms.colocation_usd_per_kw))}/kW"
             f"{'' if apart else ', power included'}",
         ),
     ]

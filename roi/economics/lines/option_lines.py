@@ -44,6 +44,7 @@ from roi.economics.lines.people import (
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
 from roi.economics.lines.successors import Moved, successors
 from roi.economics.lines.unit_lines import owed_units, paid_by_token, spilled_share, unit_lines
+from roi.units import dollars
 
 LEAST_ESCALATED = 1e-9
 """A share below this escalates nothing; it only keeps 1 / share finite."""
@@ -235,7 +236,7 @@ def _own_lines(shared: Shared, option: Option, stay: Option, fleet: FleetMonths 
         lines.append(Line(
             name="vendor hosting fee", kind=LineKind.HOSTING, path=each_month(shared), share=live,
             rate=for_each_adapter(t, option.hosting_usd), facts=(f"options.{option.id}.hosting_usd_per_month",),
-            arithmetic=lambda _: each_told(t, f"${pick(option.hosting_usd):,.6g} a month"),
+            arithmetic=lambda _: each_told(t, f"{dollars(pick(option.hosting_usd))} a month"),
         ))
     if any_positive(option.commitment_usd):
         lines += own_commitment_line(shared, option, bill_of(lines))
@@ -351,8 +352,8 @@ def migration_line(
     hours = shared.migration_hours if one_adapter(t) else shared.migration_hours + hours_of_more(t)
 
     def told(people: str) -> str:
-        again = f" + ${pick(extra_usd):,.6g} to train again" if any_positive(extra_usd) else ""
-        return f"{people} + {each_told(t, f'${pick(evaluation_cost(shared)):,.6g}')} evaluation{again}"
+        again = f" + {dollars(pick(extra_usd))} to train again" if any_positive(extra_usd) else ""
+        return f"{people} + {each_told(t, dollars(pick(evaluation_cost(shared))))} evaluation{again}"
 
     own = f"vendors.{option.vendor}."
     incumbent = option.kind == "stay"
@@ -384,7 +385,7 @@ def error_line(
         same = abs(pick(shared.volume_factor, month) - 1.0) < SAME
         apart = "" if same else " (without volume by the bill: retries and missing tokens are no answers)"
         wrong = f"{pick(requests(shared), month):,.0f} requests{apart} x {pick(rate(), month):.5g} wrong{told}"
-        return f"{wrong} x ${pick(shared.usd_per_error):,.6g} each"
+        return f"{wrong} x {dollars(pick(shared.usd_per_error))} each"
 
     first, *others = along
     return Line(

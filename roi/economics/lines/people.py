@@ -22,7 +22,7 @@ from roi.economics.lines.line import (
 )
 from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.shared_fleet import hours_paid, hours_told
-from roi.units import MONTHS_PER_YEAR
+from roi.units import MONTHS_PER_YEAR, dollars
 
 FURTHER: Final = ("training.further_adapter_hours",)
 """The fact behind the hours of several adapters, which the Case of one alone lacks."""
@@ -94,7 +94,7 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
             facts=(fact_of(option, "setup_hours"), *FURTHER, "people.usd_per_hour"),
             hours=Hours("set-up", lambda: np.ones(1), paid, shared.usd_per_hour),
             arithmetic=Words(lambda: _with_more(hours_told(option, pick(option.setup_hours), option.setup_hours_shared), t)
-                             + f" x ${pick(shared.usd_per_hour):,.6g}/h"),
+                             + f" x {dollars(pick(shared.usd_per_hour))}/h"),
         ))
     if not option.keeps_model:
         lines.append(Line(
@@ -112,12 +112,13 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
 def _evaluation_text(shared: Shared, option: Option) -> str:
     run, labels = (pick(each) for each in judging(shared, option))
     usd = pick(shared.usd_per_label)
-    return f"${run:,.6g} + {labels:,.6g} labels x ${usd:,.6g}"
+    return f"{dollars(run)} + {labels:,.6g} labels x {dollars(usd)}"
 
 
 def _run_text(t: Training) -> str:
-    vendor = pick(t.vendor_usd)
-    return f"${vendor:,.6g} a run" if vendor else f"{pick(t.gpu_hours):,.6g} GPU-h x ${pick(t.usd_per_gpu_hour):,.6g}/GPU-h"
+    if vendor := pick(t.vendor_usd):
+        return f"{dollars(vendor)} a run"
+    return f"{pick(t.gpu_hours):,.6g} GPU-h x {dollars(pick(t.usd_per_gpu_hour))}/GPU-h"
 
 
 def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
@@ -139,7 +140,7 @@ def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
             name="training data, labels", kind=LineKind.TRAINING, path=nothing, rate=0.0,
             upfront=for_each_adapter(t, t.labels * shared.usd_per_label),
             facts=("training.examples", "evaluation.usd_per_label"),
-            arithmetic=Words(lambda: each_told(t, f"{pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}")),
+            arithmetic=Words(lambda: each_told(t, f"{pick(t.labels):,.6g} labels x {dollars(pick(shared.usd_per_label))}")),
         ),
     ]
 
@@ -155,7 +156,7 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
 
     def told(people: str) -> str:
         runs = f"{pick(t.retrain_runs):,.6g} x {_run_text(t)}"
-        bought = (f"{pick(t.relabel_share):,.6g} x {pick(t.fresh_labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"
+        bought = (f"{pick(t.relabel_share):,.6g} x {pick(t.fresh_labels):,.6g} labels x {dollars(pick(shared.usd_per_label))}"
                   f"{f' + {_evaluation_text(shared, option)}' if t.retrain_evaluates else ''}")
         return f"{runs} + {people} + {bought}" if one_adapter(t) else f"{people} + {each_told(t, f'{runs} + {bought}')}"
 
@@ -187,7 +188,7 @@ def recurring_line(
             np.multiply, shared.usd_per_hour, powers(1.0 + shared.wage_growth, level)))
 
     def arithmetic(month: int) -> str:
-        people = f"{pick(hours):,.6g} h x ${pick(wage(), month + 1):,.6g}/h"
+        people = f"{pick(hours):,.6g} h x {dollars(pick(wage(), month + 1))}/h"
         return f"{pick(counts(), month + 1):.0f} x ({told(people)})"
 
     one_by_one = None if any_positive(shared.existing_hours) else happened(shared, first, every)
@@ -221,7 +222,7 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
         name="on-call and operation", kind=LineKind.OPERATION, **along._asdict(),
         hours=Hours("running", lambda: live.whole, hours, wage),
         facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
-        arithmetic=lambda month: f"{told(month)} x ${pick(wage, month):,.6g}/h",
+        arithmetic=lambda month: f"{told(month)} x {dollars(pick(wage, month))}/h",
     )]
 
 
@@ -257,10 +258,10 @@ def _own_cost_line(shared: Shared, cost: OwnCost, share: Number) -> Line:
 
     def arithmetic(month: int) -> str:
         if month < 0:
-            return f"{sign(pick(cost.upfront_usd))}${abs(pick(cost.upfront_usd)):,.6g}"
+            return f"{sign(pick(cost.upfront_usd))}{dollars(abs(pick(cost.upfront_usd)))}"
         by_month, each, here = pick(cost.usd_per_month), pick(cost.each_usd), pick(part, month)
-        terms = [f"{sign(by_month)}${abs(by_month):,.6g}"] if by_month or not each else []
-        terms += [f"{pick(billed_requests(shared), month):,.0f} requests x {sign(each)}${abs(each):.8g}"] if each else []
+        terms = [f"{sign(by_month)}{dollars(abs(by_month))}"] if by_month or not each else []
+        terms += [f"{pick(billed_requests(shared), month):,.0f} requests x {sign(each)}{dollars(abs(each), 8)}"] if each else []
         told = " + ".join(terms)
         return told if here == 1.0 else f"{f'({told})' if terms[1:] else told} x {here:.4g} of the month"
 
@@ -320,7 +321,7 @@ def _without(line: Line, hours: Hours, covered: Array) -> Line:
         end = 0 if hours.when == "set-up" else month + 1
         told = line.told if isinstance(line.told, str) else line.told(month)
         out = pick(_at_ends(covered, hours.when, horizon), end)
-        return told if out == 0 else f"{told} - {out:,.6g} h paid anyway x ${pick(usd_at_ends, end) / out:,.6g}/h"
+        return told if out == 0 else f"{told} - {out:,.6g} h paid anyway x {dollars(pick(usd_at_ends, end) / out)}/h"
 
     return replace(
         line, path=line.monthly - monthly, rate=1.0, share=None, also=(), upfront=line.upfront - upfront,

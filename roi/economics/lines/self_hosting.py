@@ -27,7 +27,7 @@ from roi.estimate.replay.fleet import (
     spill_share,
 )
 from roi.estimate.replay.hourly_fleet import either, size_autoscaled_fleet, size_queue_fleet
-from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, formatted
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, dollars, formatted
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Share
             name="platform", kind=LineKind.PLATFORM, path=each_month(shared), rate=option.platform_usd * paid, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: (
-                f"${pick(option.platform_usd):,.6g} a month{of_the_fleet(paid)}:"
+                f"{dollars(pick(option.platform_usd))} a month{of_the_fleet(paid)}:"
                 " balancer, logs, staging, storage, egress, monitoring, or their total"
             ),
         ))
@@ -239,7 +239,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         part = "" if pick(bound, month) in {0.0, 1.0} else f", at the agreed one for {pick(bound, month):.4g} of the month"
         drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} {_rents_told(shared, month)}{part}"
         return (
-            f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
+            f"{pick(gpus, month):,.6g} GPU x {dollars(pick(plan.usd_per_gpu_hour))}/GPU-h x {HOURS_PER_MONTH} h"
             f" x {pick(live.whole, month):.4g} of the month{drifted}{of_the_fleet(option.fleet_share)}"
         )
 
@@ -301,8 +301,8 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
 
     def arithmetic(month: int) -> str:
         months = pick(owed.sum(axis=-1, keepdims=True))
-        rent = f"{months:,.6g} GPU-months x ${pick(rate, month):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
-        ends = f", or ${pick(plan.cancel_usd):,.6g} a GPU to end it where that is less"
+        rent = f"{months:,.6g} GPU-months x {dollars(pick(rate, month))}/GPU-h x {HOURS_PER_MONTH} h"
+        ends = f", or {dollars(pick(plan.cancel_usd))} a GPU to end it where that is less"
         return rent + (ends if np.isfinite(pick(plan.cancel_usd)) else "") + of_the_fleet(option.fleet_share)
 
     return [Line(

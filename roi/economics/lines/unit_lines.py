@@ -13,7 +13,7 @@ from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.successors import successors
 from roi.economics.paid_units import Provisioned
 from roi.estimate.replay.fleet import burst_from_peak, spill_share
-from roi.units import SECONDS_PER_DAY
+from roi.units import SECONDS_PER_DAY, dollars
 
 
 def unit_holds(shared: Shared, terms: Provisioned) -> Number:
@@ -141,7 +141,7 @@ def unit_lines(shared: Shared, option: Option, stay: Option, share: Share, kind:
         if not (terms.seats or terms.spills) and pick(units, month) != pick(terms.units):
             peak = pick(mean_load(shared), month) * pick(shared.peak_to_mean, month)
             more = f"{peak:,.6g} requests/s at the peak / {pick(unit_holds(shared, terms)) / pick(part):,.6g} a unit: "
-        paid = f"{pick(units, month):,.0f} {what} x ${pick(usd, month):,.6g}"
+        paid = f"{pick(units, month):,.0f} {what} x {dollars(pick(usd, month))}"
         return f"{more}{paid} x {pick(share.whole, month):.4g} of the month"
 
     name = "seats" if terms.seats else "API provisioned throughput"
@@ -167,7 +167,7 @@ def owed_units(shared: Shared, stay: Option, kept: Share, own: Sequence[Line]) -
     def arithmetic(month: int) -> str:
         less = f" - ${pick(used, month):,.2f} paid for units, at least 0" if pick(used, month) else ""
         units = f"{pick(terms.units):,.0f} {'seats' if terms.seats else 'units'}"
-        return f"{units} x ${pick(usd, month) / pick(terms.units):,.6g} x {pick(left, month):.4g} of the month{less}"
+        return f"{units} x {dollars(pick(usd, month) / pick(terms.units))} x {pick(left, month):.4g} of the month{less}"
 
     facts = tuple(path_of(Provisioned, each, option=stay.id) for each in ("usd_per_unit", "units", "committed_months"))
     name = f"today's {'seats' if terms.seats else 'units'}, owed and not used"
@@ -212,7 +212,7 @@ def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]
         facts=(*facts, "workload.peak_to_mean"), by_unit=True,
         arithmetic=lambda month: (
             f"{pick(peak, month):,.6g} requests/s at the peak / {pick(each):,.6g} a unit:"
-            f" {pick(units, month):,.6g} units x ${pick(usd, month):,.6g} x {pick(live.whole, month):.4g} of the month"
+            f" {pick(units, month):,.6g} units x {dollars(pick(usd, month))} x {pick(live.whole, month):.4g} of the month"
         ),
     )]
     if np.any(owed > 0):
@@ -220,6 +220,6 @@ def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]
             name="provisioned throughput beyond the horizon", kind=LineKind.PROVISIONED_LEFT,
             path=np.asanyarray(owed * last_month(shared.horizon) * usd),
             facts=(facts[0], path_of(Provisioned, "minimum_months", option=option.id)),
-            arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x ${pick(usd, month):,.6g}",
+            arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x {dollars(pick(usd, month))}",
         ))
     return lines

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from roi.disk import packaged_rows
 from roi.facts.case import OWN_SERVERS, PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
-from roi.units import DAYS_PER_MONTH, formatted, whole_percent
+from roi.units import DAYS_PER_MONTH, formatted, whole_percent, with_cents
 
 if TYPE_CHECKING:  # whose room takes longer to load than what is said
     from roi.economics.decision.alarms import Alarm
@@ -132,7 +132,7 @@ def quantity(value: object, unit: str, more: int = 0) -> str:
 def _in_unit(x: float, unit: str, more: int = 0) -> str:
     """The digits, behind $ where it is money: tokens of a prompt below 10,000 are told whole, since 1,024 is no 1,020."""
     text = figure(x, max(more, 1) if unit == "tokens" and 1000 <= abs(x) < 9999.5 else more)
-    return re.sub("^(-?)", r"\1$", text) if unit.startswith("USD") else text
+    return re.sub("^(-?)", r"\1$", with_cents(x, text)) if unit.startswith("USD") else text
 
 
 def _unit(unit: str) -> str:
@@ -171,8 +171,8 @@ def figure(x: float, more: int = 0) -> str:
 
 
 def usd(x: float, more: int = 0) -> str:
-    """An amount in USD, or with so many more digits: $1,234, -$56, $0.715, $0.002."""
-    text = f"{abs(x):,.{more}f}" if abs(x) >= 9.995 else figure(abs(x), more)
+    """An amount in USD, or with so many more digits: $1,234, -$56, $1.50, $0.715, $0.002."""
+    text = with_cents(abs(x), f"{abs(x):,.{more}f}" if abs(x) >= 9.995 else figure(abs(x), more))
     return f"-${text}" if x < 0 and text != "0" else f"${text}"
 
 

@@ -13,7 +13,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.targets import ENDS
 from roi.evidence.training_speed import PACED_ROWS, pieces_told
 from roi.report.layout.wording import figure, from_to, number_of, percent, rate_usd
-from roi.units import GIB
+from roi.units import GIB, dollars
 
 TRAINS: Final = {
     "full": "every weight", "lora": "low-rank adapters", "rslora": "low-rank adapters, scaled by the root of their rank",
@@ -71,7 +71,7 @@ def run_words(report: FitReport, line: GpuLine) -> str:
         + (f" on {gpus} GPUs{links}, {three(gpus * line.hours[0])} GPU-hours" if gpus > 1 else ""))
     if line.offer is None:
         return f"{took}; no offer is known"
-    cost = f"${line.usd_per_mtok:.3g} a million tokens" if line.usd is None else f"${line.usd[0]:,.2f}"
+    cost = f"{dollars(line.usd_per_mtok or 0.0, 3)} a million tokens" if line.usd is None else f"${line.usd[0]:,.2f}"
     paid = "" if line.paid_gpus == 1 else f"{line.paid_gpus} x "
     return f"{took}, {cost} ({line.offer.vendor}, {paid}${rate_usd(line.offer.usd_per_gpu_hour)} a GPU-hour)"
 

@@ -24,7 +24,7 @@ from roi.scenario.quantity import Share, Spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.sections.apis import ApiTerms
 from roi.scenario.sections.demand import Incumbent, Seats, UnitsToday
-from roi.units import HOURS_PER_DAY, SECONDS_PER_DAY
+from roi.units import HOURS_PER_DAY, SECONDS_PER_DAY, dollars
 
 NEAR_EDGE: Final = 0.5
 """A mean prompt above this part of a tier's edge has some above the edge: prompts of twice the mean are common."""
@@ -139,7 +139,8 @@ def warn_of_tier(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
     if len(edges) < 2 or (given[1], made[1]) == (given[0], made[0]):
         return
     edge = edges[1]
-    rates = f"${given[1]:g} in and ${made[1]:g} out a million tokens, not ${given[0]:g} and ${made[0]:g}"
+    rates = (f"{dollars(given[1])} in and {dollars(made[1])} out a million tokens,"
+             f" not {dollars(given[0])} and {dollars(made[0])}")
     if above := w.share_longer(edge):
         sheet.warnings.append(f"{100 * above:.3g}% of the requests have more than {edge:,.0f} input tokens, above which {name}"
                               f" asks {rates}, for all of the request: prompts that stay below save twice")

@@ -38,7 +38,7 @@ from roi.resolution.vendors.list_prices import Terms, price_in_force, terms_of
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.sections.supply import People
-from roi.units import HOURS_PER_MONTH, MTOK
+from roi.units import HOURS_PER_MONTH, MTOK, dollars
 
 NO_SPILL = ("no API takes what its floor does not hold: today's model is one that you serve, and all of it would have to stay"
             " for that, or may not stay. Name an API that passes the bar (candidates.api_models) and evaluate it")
@@ -61,8 +61,8 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     offers, own = rented_offers(s), owned_offers(s)
     _refuse_twice("gpu_rents", [(o.gpu, o.vendor.lower(), o.gpus_per_instance, o.minimum_months)
                                 for o in rents(s) if o.stated is not None], "gpu, vendor, gpus_per_instance, minimum_months")
-    sheet.warnings += [f"{o.vendor}, {o.gpu} at ${o.usd_per_gpu_hour:g}: an index of rents, which candidates.vendors names and"
-                       " nobody can order" for o in offers if o.level_only]
+    sheet.warnings += [f"{o.vendor}, {o.gpu} at {dollars(o.usd_per_gpu_hour)}: an index of rents, which candidates.vendors"
+                       " names and nobody can order" for o in offers if o.level_only]
     _refuse_twice("serving.capacities", [(c.model.lower(), find_gpu(c.gpu, f"serving.capacities.{n}.gpu", "gpus").id, c.gpus)
                                          for n, c in enumerate(s.serving.capacities)], "model, gpu, gpus")
     if offers and not s.candidates.vendors and "vendors" in s.candidates.model_fields_set:
@@ -315,7 +315,7 @@ def _tuned_elsewhere(
     tokens, note = training_tokens(of_taken(sheet.facts, s, id)), f"{row.source}; {row.note}" if row.note else row.source
     quoted, path = partial(sheet.add, basis=Basis.QUOTED), partial(path_of, TrainingFacts, option=id)
     quoted(path("vendor_usd"), max(tokens / MTOK * row.usd_per_mtok_trained, row.usd_minimum_per_job), "USD",
-           source=f"{tokens:,.0f} tokens x ${row.usd_per_mtok_trained:g}/Mtok: {note}", date=row.date)
+           source=f"{tokens:,.0f} tokens x {dollars(row.usd_per_mtok_trained)}/Mtok: {note}", date=row.date)
     quoted(path("gpu_hours"), 0.0, "GPU-hours", source="billed by the token")
     quoted(path_of(Training, "usd_per_gpu_hour", option=id), 0.0, "USD/GPU-hour", source="billed by the token")
     sheet.state(path("hours_factor", method="tuned"), 1.0, "nothing is trained on own GPUs", "ratio")

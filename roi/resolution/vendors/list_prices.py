@@ -19,7 +19,7 @@ from roi.scenario.scenario import Scenario, model_part
 from roi.scenario.sections.apis import RATES as API_RATES
 from roi.scenario.sections.apis import AnnouncedPrice, ApiTerms
 from roi.scenario.sections.demand import Incumbent, Seats, UnitsToday
-from roi.units import DAYS_PER_MONTH
+from roi.units import DAYS_PER_MONTH, dollars
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
 """Rows of a price list, in its own words and in those of `Api`."""
@@ -222,7 +222,7 @@ def _alike(some: Sequence[float], others: Sequence[float]) -> bool:
 
 
 def _in_and_out(price: ApiPrice) -> str:
-    return f"${price.input_usd_per_mtok[0]:g} in and ${price.output_usd_per_mtok[0]:g} out a million tokens"
+    return f"{dollars(price.input_usd_per_mtok[0])} in and {dollars(price.output_usd_per_mtok[0])} out a million tokens"
 
 
 def _times(price: ApiPrice, ratio: float) -> ApiPrice:

@@ -1323,7 +1323,7 @@ def test_where_the_advice_turns_to_an_option_that_saves_less_it_says_that_it_is_
     ((0.1506, 0.1512), "between $0.15 and $0.152 each the advice turns to staying", "$0.15"),
     ((0.1364, 0.139), "between $0.136 and $0.139 each the advice turns to staying", "$0.136"),
     ((9.9972, 9.9983), "between $9.997 and $9.999 each the advice turns to staying", "$9.997"),
-    ((12.31, 12.44), "between $12.3 and $12.5 each the advice turns to staying", "$12.3"),
+    ((12.31, 12.44), "between $12.30 and $12.50 each the advice turns to staying", "$12.30"),
     ((0.15, 0.15), "from about $0.15 each the advice is to stay", "$0.15"),
     ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying", "$0.14"),
     ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying", ""),
@@ -1439,7 +1439,7 @@ REMARKS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
     "NOT YET Self-hosting, none: no open model is named (candidates.self_hosted).": (NOTHING, ()),
     "! Power at $18 a kWh: 0.06 to 0.20 is usual":
         (("own_hardware.usd_per_kwh=18",), (("own_hardware.usd_per_kwh=1",),)),
-    "! People at $0.5 an hour: below most minimum wages (people.usd_per_hour)":
+    "! People at $0.50 an hour: below most minimum wages (people.usd_per_hour)":
         (("people.usd_per_hour=0.5",), (("people.usd_per_hour=5",),)),
     "! A busiest minute of 500 x the mean: as if all of a day came within an hour":
         (("workload.peak_to_mean=500",), (("workload.peak_to_mean=24",),)),

@@ -105,7 +105,7 @@ def test_ranges_are_told_in_their_unit(low: float, high: float, unit: str, words
 @pytest.mark.parametrize(("words", "x", "y", "told"), [
     (percent, 0.05981, 0.06, ("5.98%", "6%")), (percent, 0.06, 0.08, ("6%", "8%")), (percent, 0.06, 0.06, ("6%", "6%")),
     (percent, 0.79996, 0.8, ("79.996%", "80%")), (percent, 0.0001, 0.0003, ("0.01%", "0.03%")),
-    (requests, 76_120.0, 76_100.0, ("76,120", "76,100")), (usd, 12.34, 12.0, ("$12.3", "$12.0")),
+    (requests, 76_120.0, 76_100.0, ("76,120", "76,100")), (usd, 12.34, 12.0, ("$12.34", "$12.00")),
     (figure, 1.0004, 1.0, ("1.0004", "1")),
 ])
 def test_numbers_that_are_compared_print_with_the_digits_that_tell_them_apart(words, x, y, told):
@@ -120,7 +120,7 @@ def test_a_number_and_what_it_counts_agree(count, told):
 
 
 @pytest.mark.parametrize(("low", "high", "words"), [
-    (0.10, 0.12, "$0.1 to $0.12/hour"), (0.1001, 0.1002, "$0.1/hour"), (-0.001, 0.001, "-$0.001 to $0.001/hour"),
+    (0.10, 0.12, "$0.10 to $0.12/hour"), (0.1001, 0.1002, "$0.10/hour"), (-0.001, 0.001, "-$0.001 to $0.001/hour"),
     (-1e-12, 0.0, "$0/hour"),
 ])
 def test_a_range_whose_ends_print_alike_is_one_value(low, high, words):

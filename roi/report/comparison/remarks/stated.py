@@ -40,9 +40,9 @@ OWN_TERMS: Final = ("setup_hours", "run_hours_per_month", "months_to_live", "mon
                     "evaluation_labels", "spares")
 """What a scenario may state of one option (`OptionTerms`, whose import takes longer than a comparison that was kept)."""
 UNUSUAL: Final = (
-    ("own_hardware.usd_per_kwh", 0.0, 1.0, "Power at ${} a kWh: 0.06 to 0.20 is usual"),
-    ("people.usd_per_hour", 5.0, inf, "People at ${} an hour: below most minimum wages"),
-    ("people.usd_per_hour", 0.0, 1000.0, "People at ${} an hour: above what consultants bill; is it a year's pay?"),
+    ("own_hardware.usd_per_kwh", 0.0, 1.0, "Power at {} a kWh: 0.06 to 0.20 is usual"),
+    ("people.usd_per_hour", 5.0, inf, "People at {} an hour: below most minimum wages"),
+    ("people.usd_per_hour", 0.0, 1000.0, "People at {} an hour: above what consultants bill; is it a year's pay?"),
     ("people.existing_hours_per_month", 0.0, 1600.0,
      "More hours a month are paid anyway than ten people work: are they a year's?"),
     ("drift.gpu_rent_per_year", -0.75, 2.0, "Rents of GPUs that move by {} a year: 0.08 is 8%"),
@@ -213,7 +213,8 @@ def why_out(c: Comparison, *options: InfeasibleOption) -> str:
 
 def unlikely(c: Comparison) -> list[str]:
     """Figures far from what is usual; of rents and prices a token what the resolution found so."""
-    told = [f"{words.format(figure(case_number(c.case, path)))} ({path})" for path, least, most, words in UNUSUAL
+    told = [f"{words.format((usd if 'usd' in path else figure)(case_number(c.case, path)))} ({path})"
+            for path, least, most, words in UNUSUAL
             if path in c.case and not least <= case_number(c.case, path) <= most]
     told += [str(c.case[path].value) for path in ("prices.unusual",) if path in c.case]
     committed, labels, enough = (case_number(c.case, path, 0.0) for path in (

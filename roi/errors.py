@@ -160,8 +160,8 @@ class MissingExtra(RoiError):
 
     exit_code = 2
 
-    def __init__(self, extra: str, package: str) -> None:
-        super().__init__(f"this needs {package}: pip install 'lora-roi[{extra}]'")
+    def __init__(self, extra: str, package: str, way: str = "") -> None:
+        super().__init__(f"this needs {package}: pip install 'lora-roi[{extra}]'{way}")
 
 
 @contextmanager

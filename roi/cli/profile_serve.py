@@ -129,7 +129,7 @@ def serve(
         _keep_and_tell(read_benchmark(imported, stated), keep, ttft_p95, tpot_p95)
         return
     words = _words(engine_args, launch)
-    url = _asked(url, launch)
+    url = _asked(url, launch, words)
     endpoint = read_url(url if launch is None else f"http://127.0.0.1:{free_port()}")
     if key is not None and api_key_env is None and not endpoint.private:
         tell(f"the key in {KEY} is not sent to {endpoint.url}, where anybody on the way could read it: use https, or name the "
@@ -180,7 +180,7 @@ def _keep_and_tell(profile: "ServeProfile", keep: shared.Keep, most_ttft_s: floa
     write(tell(profile, fit_serve(profile), most_ttft_s, most_tpot_s, file))
 
 
-def _asked(url: str | None, launch: str | None) -> str:
+def _asked(url: str | None, launch: str | None, words: tuple[str, ...]) -> str:
     """URL, or with --launch MODEL, which is then something that the engine serves here."""
     if url is None:
         raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE" if launch is None else
@@ -188,7 +188,7 @@ def _asked(url: str | None, launch: str | None) -> str:
     if launch is not None:
         from roi.profiling.server.launch import check_launch
 
-        check_launch(launch, url)
+        check_launch(launch, url, words)
     return url
 
 

@@ -33,6 +33,7 @@ from roi.store.profiles.lookup import of_card
 
 STAND_IN: Final = "vllm"
 """The engine whose published efficiencies shape a transfer where the catalog lacks the profile's own."""
+NO_GPU: Final = "its server has no GPU (a processor counts as a card of your own: docs/guides/add-a-gpu.md)"
 ASIDE: Final = 2
 """Profiles that are named of those that are not taken."""
 
@@ -52,7 +53,7 @@ def unused(profile: ServeProfile, fit: StepFit) -> tuple[str, ...]:
     """Why `size` and `compare` take nothing from this profile; empty where they do (`measured_servers`)."""
     found, (shape, gpu) = ["nothing is fitted on it"] if fit.iteration is None else [], _known(profile)
     if gpu is None:
-        found.append("its server has no GPU" if profile.gpu == "cpu" else "no card is stated (--gpu)")
+        found.append(NO_GPU if profile.gpu == "cpu" else "no card is stated (--gpu)")
     if profile.weight_dtype is None and (gpu is not None or profile.gpu != "cpu"):
         found.append("no format of the weights (--weight-dtype)")
     if shape is None:

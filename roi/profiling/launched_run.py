@@ -5,12 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from roi.profiling.board import PowerMeter
+from roi.profiling.board import Board, PowerMeter
 from roi.profiling.progress import Watcher
-from roi.profiling.server.launch import launched, prepare_launch
+from roi.profiling.server.launch import has_card, launched, missing_stack, prepare_launch
 from roi.profiling.server.measured_server import profile_serve
 from roi.profiling.server.server_run import ServeRequest, ServeRun
-from roi.profiling.session import claim_board, pick_device, read_environment
 from roi.profiling.stops import Stops
 
 
@@ -34,13 +33,11 @@ def profile_launched(order: LaunchOrder, request: ServeRequest, watcher: Watcher
 
     Ctrl-C and SIGTERM before the first load end the server and are passed on; later they keep what was measured.
     """
-    device = pick_device(None)
-    board, shared = claim_board(device, force=order.force)
-    seen = read_environment(device, request.seed, board)
+    device, board, card, shared = look(order, request.seed)
     with tempfile.TemporaryDirectory(prefix="roi-model-") as folder:
         launch, known = prepare_launch(order.engine, order.model, Path(folder), gpus=order.gpus, on_gpu=device == "cuda")
         said = request.stated
-        stated = replace(said, model=said.model or known, gpu=said.gpu or (seen.gpu if device == "cuda" else "cpu"),
+        stated = replace(said, model=said.model or known, gpu=said.gpu or card,
                          engine=said.engine or ("llama.cpp" if order.engine == "llama-server" else order.engine),
                          weight_dtype=said.weight_dtype or ("bf16" if launch.dummy or known else None))
         meter = PowerMeter(board)
@@ -56,3 +53,15 @@ def profile_launched(order: LaunchOrder, request: ServeRequest, watcher: Watcher
     notes = (f"{order.engine} was started here with {weights}, answered after {server.start_s:.0f} s, and was ended", *shared)
     return run._replace(profile=run.profile.model_copy(update={
         "power_w": draw.power_w, "notes": (*run.profile.notes, *notes)}))
+
+
+def look(order: LaunchOrder, seed: int) -> tuple[str, Board | None, str | None, tuple[str, ...]]:
+    """(`cuda` or `cpu`, NVML's view of the card, its name, notes); torch is asked, unless it and a card are not here."""
+    if missing_stack() and not has_card():
+        return "cpu", None, "cpu", ()
+    from roi.profiling.session import claim_board, pick_device, read_environment  # torch takes seconds to import
+
+    device = pick_device(None)
+    board, shared = claim_board(device, force=order.force)
+    seen = read_environment(device, seed, board)
+    return device, board, seen.gpu if device == "cuda" else "cpu", shared

@@ -18,7 +18,7 @@ from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence import measured_servers as measured_servers_module
-from roi.evidence.measured_servers import find_served, fit_serve, kv_token_bytes, measured_servers, unused
+from roi.evidence.measured_servers import NO_GPU, find_served, fit_serve, kv_token_bytes, measured_servers, unused
 from roi.evidence.serving_speed import on_card
 from roi.facts.fact import Basis
 from roi.store.profiles.lookup import load_profiles, save_profile
@@ -110,7 +110,7 @@ def test_what_is_held_out_is_replayed_with_the_admission_of_its_engine(monkeypat
 def test_a_processor_that_is_a_card_of_ones_own_needs_the_format_of_its_weights_as_any_card(tmp_path, monkeypatch):
     """Without it nothing is taken from the profile, and that is told where the profile is made, and not of other processors."""
     profile = simulate(**{**STATED, "gpu": "cpu", "weight_dtype": None})
-    assert unused(profile, fit_serve(profile).fit) == ("its server has no GPU",)
+    assert unused(profile, fit_serve(profile).fit) == (NO_GPU,)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     (tmp_path / "roi").mkdir()
     card = H100.model_dump(mode="json") | {"id": "cpu", "aliases": []}

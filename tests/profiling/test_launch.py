@@ -15,11 +15,22 @@ pytest.importorskip("torch", reason="the extra `profile` is not installed")
 
 from fake_card.cuda import simulated_machine
 
-from roi.errors import InputError, RoiError
+from roi.errors import InputError, MissingExtra, RoiError
 from roi.facts.serve_profile import ServeProfile
 from roi.profiling import board as board_module
+from roi.profiling import launched_run
 from roi.profiling.progress import Watcher
-from roi.profiling.server.launch import OFFLINE, Launch, free_port, launch_command, launched, prepare_launch
+from roi.profiling.server import launch as launch_module
+from roi.profiling.server.launch import (
+    OFFLINE,
+    Launch,
+    check_launch,
+    free_port,
+    has_card,
+    launch_command,
+    launched,
+    prepare_launch,
+)
 
 ROOT = Path(__file__).parents[2]
 LOADS = ("--concurrency", "1,2", "--input-tokens", "16", "--output-tokens", "6", "--requests", "4", "--arrivals", "closed")
@@ -121,8 +132,8 @@ def test_a_server_that_ends_before_it_answers_is_told_with_the_end_of_its_log_on
     launch = Launch("vllm", config(tmp_path), dummy=True)
     with pytest.raises(RoiError) as caught, launched(launch, free_port(), 30.0, Watcher()):
         pass
-    assert str(caught.value) == ("vllm ended with exit code 3 before it answered; the end of its log: loading | "
-                                 "ValueError: no kv\\u001b[0m blocks")
+    assert str(caught.value) == ("vllm ended with exit code 3 before it answered (--engine-args gives it other options); "
+                                 "the end of its log: loading | ValueError: no kv\\u001b[0m blocks")
 
 
 def test_a_server_that_never_answers_is_ended_when_its_time_is_over(tmp_path, stand_in):
@@ -190,15 +201,44 @@ def test_what_cannot_be_launched_is_one_sentence(tmp_path, monkeypatch):
     assert prepare_launch("vllm", str(tmp_path / "own"), tmp_path) == (Launch("vllm", (tmp_path / "own").resolve()), None)
 
 
+def test_without_torch_weights_of_ones_own_are_served_where_there_is_no_card(tmp_path, stand_in, monkeypatch):
+    """Random weights, and a card's name, need it; that is said before anything is planned."""
+    stand_in()
+    monkeypatch.setattr(launch_module, "missing_stack", lambda: "torch")
+    monkeypatch.setattr(launched_run, "missing_stack", lambda: "torch")
+    for module in (launch_module, launched_run):
+        monkeypatch.setattr(module, "has_card", lambda: False)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "model.safetensors").write_bytes(b"")
+    check_launch("vllm", str(own))
+    assert launched_run.look(launched_run.LaunchOrder("vllm", str(own)), 0) == ("cpu", None, "cpu", ())
+    result = run("--launch", "vllm", "qwen3-0.6b", "--plan")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "torch to make random weights: pip install 'lora-roi[profile]'; or start the server yourself" in result.stderr
+    monkeypatch.setattr(launch_module, "has_card", lambda: True)
+    with pytest.raises(MissingExtra, match="torch to name the card of this machine"):
+        check_launch("vllm", str(own))
+
+
+def test_a_card_is_told_by_the_files_of_its_driver(tmp_path):
+    (tmp_path / "nvidiactl").touch()
+    assert not has_card(tmp_path)
+    (tmp_path / "nvidia0").touch()
+    assert has_card(tmp_path)
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (("--launch", "vllm"), "MODEL: which model?"),
     (("http://localhost:1", "--engine-args", "--x"), "--engine-args: are those of"),
     (("--launch", "vllm", "m", "--engine-args", "'"), "--engine-args: \"'\" is not usable"),
     (("--launch", "vlm", "m"), "vlm"),
+    (("--launch", "vllm", "qwen3-0.6b", "--engine-args", "--port=81"), "--engine-args: --port=81 is not usable"),
     (("--launch", "llama-server", "llama-3.1-8b"), "roi: "),  # no such program, or no GGUF file
     (("--launch", "transformers", "lama-3.1-8b"), "nearest: llama-3.1-8b"),
 ])
-def test_words_that_do_not_go_together_are_one_sentence(words, message):
+def test_words_that_do_not_go_together_are_one_sentence(words, message, stand_in):
+    stand_in()
     result = run(*words)
     assert result.exit_code == 2
     assert message in result.stderr

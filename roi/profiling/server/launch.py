@@ -6,13 +6,13 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from roi.errors import InputError, NotAChoice, RoiError, nearest_file
+from roi.errors import InputError, MissingExtra, NotAChoice, RoiError, nearest_file
 from roi.profiling.child import Child
 from roi.profiling.model_to_build import choose_model_to_build
 from roi.profiling.progress import Watcher
@@ -33,6 +33,12 @@ ASK_S: Final = 0.25
 ANSWERS_S: Final = 2.0
 WEIGHTS: Final = (".safetensors", ".bin")
 MOST_OF_DISK: Final = 0.9
+LISTENS: Final = ("--host", "--port", "--uds")
+"""Options of engines that say where they listen."""
+STACK: Final = ("torch", "transformers", "bitsandbytes", "peft")
+"""What `roi.profiling.stack` imports."""
+CARDS: Final = ("nvidia[0-9]*", "kfd", "dxg")
+"""Device files of NVIDIA's and AMD's drivers, and of both in a WSL."""
 SHOWN: Final = 6
 """Lines of the log behind a failure."""
 
@@ -129,11 +135,33 @@ def prepare_launch(engine: str, model: str, folder: Path, *, gpus: int = 1, on_g
     return Launch(engine, home, dummy=engine in DUMMY, gpus=gpus, on_gpu=on_gpu), known
 
 
-def check_launch(engine: str, model: str) -> None:
-    """Raise an InputError, before anything is said or done, where the engine is not here or MODEL is nothing that it serves."""
-    if not _has_weights(engine, Path(model)):
+def check_launch(engine: str, model: str, words: Iterable[str] = ()) -> None:
+    """Raise an InputError, before anything is said or done, where the server cannot be started.
+
+    The engine is not here, MODEL is nothing that it serves, `words` (further options of the engine) say where it listens, or
+    torch is needed and is not installed: it writes random weights, and it knows a card of this machine.
+    """
+    has_weights = _has_weights(engine, Path(model))
+    if not has_weights:
         choose_model_to_build(model, None, "cuda")
     launch_command(Launch(engine, Path(model)), 0)
+    for word in words:
+        if word.partition("=")[0] in LISTENS:
+            raise InputError(f"--engine-args: {word[:40]} is not usable: the server listens on a free port of 127.0.0.1; for "
+                             "another, start it yourself and give its URL")
+    if (missing := missing_stack()) and (not has_weights or has_card()):
+        why = "to name the card of this machine" if has_weights else "to make random weights"
+        raise MissingExtra("profile", f"{missing} {why}", "; or start the server yourself and give its URL")
+
+
+def missing_stack() -> str | None:
+    """The first package of the extra `profile` that is not installed; None where all are."""
+    return next((name for name in STACK if find_spec(name) is None), None)
+
+
+def has_card(devices: Path = Path("/dev")) -> bool:
+    """True where the machine has a card that torch could name: NVIDIA's or AMD's."""
+    return any(any(devices.glob(name)) for name in CARDS)
 
 
 def _has_weights(engine: str, path: Path) -> bool:
@@ -171,7 +199,7 @@ def _wait_until(url: str, child: Child, launch: Launch, most_s: float) -> None:
         code = child.exit_code
         if code is not None:
             how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            raise RoiError(_failed(f"{launch.engine} {how} before it answered", child))
+            raise RoiError(_failed(f"{launch.engine} {how} before it answered (--engine-args gives it other options)", child))
         if time.monotonic() > ends_s:
             raise RoiError(_failed(f"{launch.engine} did not answer within {most_s:g} s; --start-timeout gives it more", child))
         time.sleep(ASK_S)

@@ -34,8 +34,8 @@ def _():
     from roi.report.quality.quality import quality_blocks
     from roi.report.quality.quality_page import differences, scores
 
-    root = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd().parent
-    chdir(root)
+    here = Path(__file__).parent if "__file__" in globals() else Path.cwd()
+    chdir(here.parent if here.name == "notebooks" else here)  # a second run of this cell stands there already
     files = ["examples/quality_promptfoo.json", "examples/quality_rows.jsonl"]
     incumbent, bar = "gpt-6-sol", 0.85
     return (
@@ -85,8 +85,9 @@ def _(mo):
 def _(bar, files, incumbent, roi):
     measured = roi.measure_quality(*files, incumbent=incumbent, bar=bar)
     runs = roi.open_runs()
-    before = roi.compare(draws=1024, runs=runs)
-    comparison = roi.compare(draws=1024, runs=runs, quality=measured)
+    today = {"model": incumbent}
+    before = roi.compare(draws=1024, runs=runs, incumbent=today)
+    comparison = roi.compare(draws=1024, runs=runs, incumbent=today, quality=measured)
     comparison
     return before, comparison
 

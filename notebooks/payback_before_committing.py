@@ -45,7 +45,7 @@ def _(mo):
 
 
 @app.cell
-def _(Path, export, mo, roi, root):
+def _(Path, export, live, mo, roi, root):
     def measured(files):
         """The part of a scenario that the exports settle, and a sentence about it; the example where none is given."""
         from tempfile import TemporaryDirectory
@@ -61,6 +61,8 @@ def _(Path, export, mo, roi, root):
     try:
         part, whose = measured(export.value)
     except roi.RoiError as error:
+        if not live:
+            raise
         mo.stop(True, mo.callout(mo.plain_text(str(error)), kind="danger"))
     workload, model = part["workload"], part["incumbent"]["model"]
     mo.md(f"""
@@ -72,10 +74,14 @@ def _(Path, export, mo, roi, root):
 
 @app.cell(hide_code=True)
 def _(mo, roi, workload):
+    from roi.catalog.cards.gpus import find_gpu
     from roi.catalog.prices.gpu_offers import rental_offers
 
-    card, tuned, draws = "L40S", "qwen3-8b+lora", 1024
-    rent = min(o.usd_per_gpu_hour for o in rental_offers(roi.load_scenario().as_of) if o.gpu == card and o.kind == "on-demand")
+    card, tuned, draws = find_gpu("L40S").id, "qwen3-8b+lora", 1024
+    offers = [o for o in rental_offers(roi.load_scenario().as_of) if o.kind == "on-demand"]
+    if card not in (rented := {o.gpu for o in offers}):
+        raise roi.InputError(f"card: no price of {card} on demand is listed; there are {', '.join(sorted(rented))}")
+    rent = min(o.usd_per_gpu_hour for o in offers if o.gpu == card)
     grid = [round(m * 10.0**k, 3) for k in range(-1, 5) for m in (1, 2, 5)]
 
     def controls(thousands, usd):
@@ -89,7 +95,7 @@ def _(mo, roi, workload):
             "right": mo.ui.slider(80, 99, 0.5, value=91, **look, label="right answers of your own tuned model, %"),
             "items": mo.ui.slider(steps=[0, 50, 100, 200, 500, 1000, 2000], value=500, **look,
                                   label="tested on so many items (0: not tested)"),
-            "usd": mo.ui.slider(steps=[0, *grid], value=usd, **look, label="what 1,000 wrong answers cost, USD"),
+            "usd": mo.ui.slider(steps=sorted({0, *grid, usd}), value=usd, **look, label="what 1,000 wrong answers cost, USD"),
         })  # fmt: skip
 
     first = controls(round(workload["requests_per_day"] / 1000, 3), 2.0)
@@ -120,8 +126,8 @@ def _(bar, card, draws, tuned, part, roi, scores):
             part=part, title=title, draws=draws, workload={"requests_per_day": round(1000 * said["thousands"], 3)},
             quality={"bar": bar, "usd_per_error": said["usd"] / 1000, "scores": {**scores, tuned: tested}},
             gpu_rents=[{"gpu": card, "vendor": "your quote", "usd_per_gpu_hour": said["rent"]}],
-            candidates={"gpus": [card], "vendors": ["your quote"], "own_hardware": False, "vendor_tuned": [],
-                        "hosted_adapters": []},
+            candidates={"self_hosted": [tuned.removesuffix("+lora")], "gpus": [card], "vendors": ["your quote"],
+                        "own_hardware": False, "vendor_tuned": [], "hosted_adapters": []},
         )  # fmt: skip
 
     return (ask,)

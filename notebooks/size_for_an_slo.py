@@ -115,8 +115,9 @@ def _(mo):
     mo.md("""
     ## The same on a trace
 
-    A trace has bursts that a Poisson stream has not. This one is drawn here, with a seed: 2,000 calls whose rate doubles and
-    halves from minute to minute. Give your own file to `roi size --trace`; `roi usage --trace` writes one from a log of calls.
+    A trace has bursts that a Poisson stream has not. This one is drawn here, with a seed: 2,000 calls, after every ten of them
+    at half, once or twice the mean rate. Give your own file to `roi size --trace`; `roi usage --trace` writes one from a log of
+    calls.
     """)
 
 

@@ -43,7 +43,8 @@ def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | 
         told = f"the incumbent itself is below the bar: {score.value:.3g} against {s.quality.bar:.3g}; staying is still shown"
         sheet.warnings.append(told)
     if incumbent and score.paired is not None:
-        raise ScenarioError(f"quality.scores.{system}.paired", score.paired.items, "the incumbent has no pairs with itself")
+        raise ScenarioError(f"quality.scores.{system}.paired", score.paired.items, "the incumbent has no pairs with itself; of"
+                            f" pairs with another system: name that as incumbent.model, or roi quality --incumbent {system}")
     _add_known(sheet, s, system, score)
 
 

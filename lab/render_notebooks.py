@@ -39,6 +39,9 @@ for what only they show the rooms behind the commands.
     marimo edit notebooks/is_it_good_enough.py             # with its code
     python notebooks/size_for_an_slo.py                    # no browser: prints the key figures
 
+A twin is executed in Jupyter (`pip install notebook`, or nbconvert and ipykernel) from its own folder. What
+calibrate_on_real_hardware times on this machine needs `pip install -e '.[notebooks,profile]'` (torch); the rest of it does not.
+
 `marimo run` serves on this machine alone unless `--host` says otherwise, and takes the next port where 2718 is in use; one that
 `--port` names and that is in use is an error. The page fetches nothing from elsewhere, and a usage export that is given to it
 stays in that process.

@@ -26,6 +26,10 @@ POWER_SLOPE: Final = 0.19
 """Share of the 16-bit rate that a card reaches at 1 W for a TFLOP/s, and how it grows with that (`matrix_share`)."""
 POWER_RANGE: Final = (0.44, 4.9)
 """Watts for a TFLOP/s of the cards that were measured, B200 to RTX 3090."""
+SI: Final = ("_bytes", "_per_s", "_flops", "_ops")
+"""How fields end that people know by GB or TFLOP/s."""
+LEAST, LEAST_CACHE = 1e8, 1e5
+"""What such a field is below in MB, GFLOP/s or larger units, and above in its own, a processor's too; and the cache in KiB."""
 AMD_LEVEL: Final = 0.74
 """Share that AMD's measured cards reach over what that law gives (`matrix_share`)."""
 AMD_READING: Final = 0.9
@@ -65,6 +69,11 @@ def _own_gpus(path: Path, listed: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
         if plain(name) in taken:
             raise InputError(f"your GPUs: {path}: there is a GPU of the name {name[:40]!r} already; an own one needs another")
         taken.add(plain(name))
+    for place, field, value in ((n, *entry) for n, gpu in enumerate(own) for entry in gpu if entry[0].endswith(SI)):
+        least = LEAST_CACHE if field == "l2_bytes" else LEAST
+        if value is not None and value < least:
+            raise InputError(f"your GPUs: {path}: gpus.{place}.{field}: {value:g} is not usable; in bytes, bytes/s or FLOP/s"
+                             f" it is at least {least:g} (24 GB are 24e9, 120 TFLOP/s 120e12)")
     return own
 
 

@@ -60,11 +60,11 @@ class Child:
         self._watch.communicate()
 
     def last_lines(self, count: int) -> list[str]:
-        """The last lines that the program wrote, as a terminal may show them."""
+        """The last lines that the program wrote, as a terminal may show them, without a traceback's carets."""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - MOST_LOG_BYTES))
             lines = file.read(MOST_LOG_BYTES).decode("utf-8", "replace").replace("\r", "\n").splitlines()
-        return [visible(line.rstrip())[:200] for line in lines if line.strip()][-count:]
+        return [visible(line.rstrip())[:200] for line in lines if line.strip(" ^~")][-count:]
 
     def _alive(self) -> bool:
         """True while a process of the group is there; the program itself is taken note of when it ended."""

@@ -128,7 +128,7 @@ def test_transformers_serve_is_started_loaded_and_gone_with_random_weights(tmp_p
 
 
 def test_a_server_that_ends_before_it_answers_is_told_with_the_end_of_its_log_on_one_line(tmp_path, stand_in):
-    stand_in("print('loading'); print('ValueError: no kv\\x1b[0m blocks'); sys.exit(3)")
+    stand_in("print('loading'); print('   ^^^~~'); print('ValueError: no kv\\x1b[0m blocks'); sys.exit(3)")
     launch = Launch("vllm", config(tmp_path), dummy=True)
     with pytest.raises(RoiError) as caught, launched(launch, free_port(), 30.0, Watcher()):
         pass

@@ -63,6 +63,7 @@ class Curves:
         self.ranked = int(shared.counts == "cash")
         """The measure by which plans and floors are chosen, as `choose_plan` does: a present value."""
         self._known: dict[str, _Curve] = {}
+        self._few: dict[tuple[str | float, ...], Array] = {}
 
     @cached_property
     def unstated(self) -> frozenset[str]:
@@ -107,7 +108,10 @@ class Curves:
 
     def few(self, id: str, volumes: Array) -> Array:
         """Costs of one option at a few volumes, shape (measures, n), as its curve has them, without the curve between."""
-        return self._begun(id).at_each(volumes)
+        asked = id, *volumes.tolist()
+        if asked not in self._few:
+            self._few[asked] = self._begun(id).at_each(volumes)
+        return self._few[asked]
 
     def _begun(self, id: str) -> "_Curve":
         if id not in self._known:
@@ -188,9 +192,9 @@ class _Curve:
             self.volumes = np.concatenate([self.volumes, new])
             order = np.argsort(self.volumes, kind="stable")
             self.volumes = self.volumes[order]
-            self.costs = np.concatenate([self.costs, costs], axis=1)[:, order]
-            self.by_plan = np.concatenate([self.by_plan, by_plan], axis=1)[:, order]
-        return np.asarray(self.costs[:, np.searchsorted(self.volumes, volumes)])
+            self.costs = np.concatenate([self.costs, costs], axis=1).take(order, axis=1)
+            self.by_plan = np.concatenate([self.by_plan, by_plan], axis=1).take(order, axis=1)
+        return self.costs.take(np.searchsorted(self.volumes, volumes), axis=1)
 
     def plans_at(self, volumes: Array) -> NDArray[np.intp]:
         """The plan that is the cheapest at each of `volumes`, as `at` has them; 0 where there is none to choose."""

@@ -6,6 +6,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from typing import TypeVar
 
@@ -82,6 +83,7 @@ def explain(a: Case, b: Case, ids: Iterable[str], *, was: Told | None = None, no
     ids = tuple(dict.fromkeys(ids))
     mixture = Mixture(a, b, ids)
 
+    @cache
     def value(moved: frozenset[int]) -> Array:
         return _at(mixture, moved, lambda case: central_figures(case, ids))
 

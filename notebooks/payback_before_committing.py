@@ -65,15 +65,17 @@ def _(Path, export, live, mo, roi, root):
             raise
         mo.stop(True, mo.callout(mo.plain_text(str(error)), kind="danger"))
     workload, model = part["workload"], part["incumbent"]["model"]
+    a_day = workload["requests_per_day"]
+    a_day = a_day["value"] if isinstance(a_day, dict) else a_day  # beside its low and high, where days vary
     mo.md(f"""
-    {whose}: **{workload["requests_per_day"]:,.0f} requests a day** on {model},
+    {whose}: **{a_day:,.0f} requests a day** on {model},
     {workload["input_tokens"]:,.0f} tokens in and {workload["output_tokens"]:,.0f} out each.
     """)
-    return model, part, workload
+    return a_day, model, part
 
 
 @app.cell(hide_code=True)
-def _(mo, roi, workload):
+def _(a_day, mo, roi):
     from roi.catalog.cards.gpus import find_gpu
     from roi.catalog.prices.gpu_offers import rental_offers
 
@@ -98,7 +100,7 @@ def _(mo, roi, workload):
             "usd": mo.ui.slider(steps=sorted({0, *grid, usd}), value=usd, **look, label="what 1,000 wrong answers cost, USD"),
         })  # fmt: skip
 
-    first = controls(round(workload["requests_per_day"] / 1000, 3), 2.0)
+    first = controls(round(a_day / 1000, 3), 2.0)
     second = controls(1000.0, 50.0)
     return card, draws, tuned, first, second
 

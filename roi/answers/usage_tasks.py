@@ -23,10 +23,11 @@ from roi.store.cases import case_name
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import Days
+from roi.usage.measure.growth import mean_day
 from roi.usage.measure.lengths import LengthBin, lengths_of, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, price_on, total_requests, total_tokens
 from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, tiers_today, writes_nothing
-from roi.usage.measure.workload import listed_on, shortest_prefix
+from roi.usage.measure.workload import by_day, listed_on, shortest_prefix
 from roi.usage.read.record import PROMPT
 from roi.usage.summary import Usage
 
@@ -187,6 +188,9 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         return Group(replace(task, reason=_uncounted(found)), None)
     counted, tokens = [(row.day, row.requests or 0) for row in rows], total_tokens(rows)
     a_day = task.days.mean(counted)
+    model = task.provider, task.model
+    every = by_day([each.spend for each in found.priced if (each.spend.provider, each.spend.model) == model])
+    volume = mean_day(every, task.days, task.days.mean(every.items())).of_part(a_day)  # a group's rows are sums over weeks
     task = replace(task, requests_per_day=a_day, requests_per_day_of_log=found.days.mean(counted))
     given = sum(tokens[name] for name in PROMPT) / requests
     shortest = shortest_prefix(task.provider, task.model, listed_on(task.provider, task.model, found.days.last))
@@ -210,7 +214,8 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     batched = (total_requests([row for row in rows if row.batch]) or 0) / requests
     paying = {"bill_usd_per_month": paid, "bill_is_volume_share": split}
     return Group(task, {
-        "workload": {"requests_per_day": a_day, **lengths, **cached,
+        "workload": {"requests_per_day": volume.stated(f"{len(task.days.complete)} whole days", always=False),
+                     **lengths, **cached,
                      **({"can_wait_share": batched} if batched else {}), **_load(found)},
         "incumbent": {"provider": price.provider, "model": task.model,
                       "uses_cache": tokens["cache_read"] + tokens["cache_write"] > 0,

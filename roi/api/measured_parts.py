@@ -74,7 +74,7 @@ def measure_usage(
     Example:
         >>> from roi import load_scenario, measure_usage
         >>> part = measure_usage("examples/openai_export.csv", incumbent="gpt-6-sol")
-        >>> round(part["workload"]["requests_per_day"])
+        >>> round(part["workload"]["requests_per_day"]["value"])
         16326
         >>> load_scenario(part=part).incumbent.model
         'gpt-6-sol'

@@ -55,7 +55,7 @@ class FactSheet:
         """A quantity of the scenario: stated by the user, or a default with its reason."""
         s = as_spread(q)
         low, high = (None, None) if s.low == s.high else (s.low, s.high)
-        basis = Basis.STATED if stated else Basis.ASSUMED
+        basis = Basis(s.basis) if s.basis else Basis.STATED if stated else Basis.ASSUMED
         if path not in self.facts:
             self._place(path, source)
         self.add(path, s.value, unit, basis=basis, source=s.source or source, date=s.date, low=low, high=high)

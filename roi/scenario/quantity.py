@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date as Date
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -70,6 +70,8 @@ class Spread(Section):
     """Where the figure comes from."""
     date: Date | None = None
     """When the source said so."""
+    basis: Literal["measured"] | None = None
+    """measured: as a usage log of every weekday tells it, so that no other week of it need be read; left out = stated."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

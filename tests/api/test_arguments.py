@@ -46,7 +46,8 @@ def test_the_arguments_that_messages_name_are_taken(own: Path) -> None:
     named = {"time": "when", "input": "tin", "output": "tout"}
     with pytest.raises(InputError, match="files: the records name no model: say which one it is, provider and model"):
         roi.measure_usage(own, columns=named)
-    assert roi.measure_usage(own, columns=named, model="gpt-6-sol", provider="openai")["workload"]["requests_per_day"] == 24.0
+    part = roi.measure_usage(own, columns=named, model="gpt-6-sol", provider="openai")
+    assert part["workload"]["requests_per_day"]["value"] == 24.0
     assert roi.measure_usage(own, columns={**named, "model": "mdl"})["incumbent"]["provider"] == "openai"
     with pytest.raises(InputError, match=r"^requests_per_day: 5 is not needed"):
         roi.measure_usage(EXPORT, incumbent="gpt-6-sol", requests_per_day=5)

@@ -8,6 +8,7 @@ from asked import ask
 
 import roi
 from roi.scenario.file import load_scenario
+from roi.scenario.quantity import value_of
 from roi.scenario.template import template
 
 EXAMPLES = Path(roi.__file__).parents[1] / "examples"
@@ -92,7 +93,7 @@ def test_a_usage_export_is_measured_and_laid_over_the_template():
     assert "# Measured: workload and incumbent, from openai_export.csv: 63 whole days, 2026-09-21 to 2026-11-22. The" in text
     assert text.count("\n") <= 40
     ready = ask("init", "--usage", EXAMPLES / "part.yaml")
-    assert "requests_per_day: 16326.111" in ready.stdout
+    assert "requests_per_day: {value: 16326.111, low: 16095.966, high: 16559.547, " in ready.stdout
 
 
 @pytest.mark.full
@@ -258,4 +259,4 @@ def test_a_log_of_agents_with_long_prompts_takes_the_place_of_the_templates_gues
     Path("log.csv").write_text("timestamp,model,input_tokens,output_tokens\n" + "".join(
         f"2026-11-{day:02d}T{hour:02d}:00:00Z,gpt-5.4,30000,500\n" for day in (3, 4, 5) for hour in range(24)))
     assert ask("init", "my.yaml", "--template", "agent", "--usage", "log.csv").exit_code == 0
-    assert load_scenario("my.yaml").workload.requests_per_day == 24
+    assert value_of(load_scenario("my.yaml").workload.requests_per_day) == 24

@@ -74,7 +74,7 @@ def test_the_payback_notebook_says_what_the_command_says_of_its_scenarios(tmp_pa
     """Its scenario A as a user would type it: the export's part, the card's rent, the scores, 1,024 draws."""
     text, part = printed("payback_before_committing"), str(tmp_path / "part.yaml")
     command("usage", str(ROOT / "examples/openai_export.csv"), "--incumbent", "gpt-6-sol", "--output", part)
-    volume = re.search(r"requests_per_day: ([\d.]+)", Path(part).read_text(encoding="utf-8"))[1]
+    volume = re.search(r"requests_per_day:\s+value: ([\d.]+)", Path(part).read_text(encoding="utf-8"))[1]
     offers = rental_offers(date(2026, 11, 24))
     rent = round(min(o.usd_per_gpu_hour for o in offers if (o.gpu, o.kind) == ("L40S", "on-demand")), 3)
     told = command(

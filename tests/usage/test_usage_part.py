@@ -45,10 +45,14 @@ def part(tmp_path):
 
 
 def test_the_part_holds_workload_incumbent_and_the_reported_bill(part):
-    """3 requests a day; mean 2,000 in; reported 0.0075 a day x 365/12 = 0.228 a month, and the gap is price."""
+    """3 requests on a Monday, 5 / 7 of that where weekends have none; mean 2,000 in.
+
+    Reported are 0.0075 a day, x 365/12 = 0.228 a month, and the gap is price.
+    """
     data = yaml.safe_load(part.read_text(encoding="utf-8"))
     workload, incumbent = data["workload"], data["incumbent"]
-    assert workload["requests_per_day"] == 3.0
+    a_day = workload["requests_per_day"]
+    assert (a_day["value"], a_day["low"], a_day["high"], "basis" in a_day) == (3.0, 2.143, 3.0, False)
     assert sum(b["share"] for b in workload["lengths"]) == pytest.approx(1.0, abs=1e-9)
     assert sum(b["share"] * b["input_tokens"] for b in workload["lengths"]) == pytest.approx(2000, abs=0.01)
     assert len(workload["hourly_weights"]) == 24
@@ -79,7 +83,8 @@ def test_the_log_of_a_model_that_one_serves_settles_its_workload_and_no_bill(tmp
     log.write_text(LOG.replace("gpt-6-sol,openai", "our-70b,self-hosted"), encoding="utf-8")
     assert run("usage", log, "--output", out, "--tasks", "0").exit_code == 0
     data = yaml.safe_load(out.read_text(encoding="utf-8"))
-    assert (data["workload"]["requests_per_day"], data["incumbent"]) == (3.0, {"provider": "self-hosted", "model": "our-70b"})
+    assert data["workload"]["requests_per_day"]["value"] == 3.0
+    assert data["incumbent"] == {"provider": "self-hosted", "model": "our-70b"}
     answer = run("usage", log, "--output", out, "--force", "--tasks", "0", "--bill", "7300")
     assert (answer.exit_code, "--bill: no vendor bills a model that you serve" in answer.stderr) == (2, True)
 

@@ -121,14 +121,15 @@ def test_the_part_says_which_days_it_is_without_and_compare_takes_it(tmp_path: P
     text = part.read_text()
     assert "# 2026-09-07 to 2026-09-20, 13 whole days, without 2026-09-15 (--without); hours are UTC" in text
     said = parse_yaml(text, "part")["workload"]["requests_per_day"]
-    assert said["source"] == "usage: 13 whole days, 2026-09-07 to 2026-09-20, without 2026-09-15 (--without)"
+    over = "13 whole days, 2026-09-07 to 2026-09-20, without 2026-09-15 (--without)"
+    assert said["source"] == f"usage: {over}, by how its days vary"
     a_day = usage_answer(file, "--without", "2026-09-15")["workload"]["requests_per_day"]
     assert said["value"] == pytest.approx(a_day, abs=1e-3)
     run = CliRunner().invoke(main, ["compare", "--usage", str(part), "--draws", "0", "--format", "json"])
     assert run.exit_code == 0, run.stderr
     fact = json.loads(run.stdout)["case"]["workload.requests_per_day"]
     assert (fact["value"], fact["source"]) == (said["value"], said["source"])
-    assert (fact["low"], fact["high"]) == (None, None)  # as of a number alone
+    assert (fact["low"], fact["high"], fact["basis"]) == (said["low"], said["high"], "measured")
 
 
 def test_python_leaves_days_out_by_dates_and_texts(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.reading import Chunk, number
 from roi.facts.case import Case
+from roi.facts.fact import Basis
 from roi.numerics.main_effects import FactColumns
 from roi.numerics.sequence import sobol
 
@@ -72,6 +73,8 @@ class Drawn:
     """True in each draw in which an option meets the bar."""
     facts: Mapping[str, Array]
     """The drawn values of the uncertain facts."""
+    measured: frozenset[str] = frozenset()
+    """Those of them that were measured."""
 
     @cached_property
     def columns(self) -> FactColumns:
@@ -101,7 +104,8 @@ def draw(
     known = dict(zip(case.rows, room, strict=True))
     npv, cash, payback, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
     drawn = Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=payback, wrong=wrong,
-                  meets={id: np.empty(n, dtype=bool) for id in ids}, facts={path: known[path] for path in case.uncertain})
+                  meets={id: np.empty(n, dtype=bool) for id in ids}, facts={path: known[path] for path in case.uncertain},
+                  measured=frozenset(path for path in case.uncertain if case[path].basis is Basis.MEASURED))
     read: dict[Any, Any] = {}  # Any: as `Chunk` has it
     np.empty(KEPT_NUMBERS)
     rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()), n)

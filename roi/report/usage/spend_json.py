@@ -147,6 +147,7 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
     return {
         "provider": w.choice.provider, "model": w.choice.model, "group": w.choice.group, "requests": w.requests,
         "requests_per_day": w.requests_per_day, "requests_per_day_of_log": w.requests_per_day_of_log, "days": _days(w.days),
+        "mean_day": w.mean_day and asdict(w.mean_day),
         "growth_per_year": growth and {
             **asdict(growth), "ahead": dict(zip(("value", "low", "high"), growth.ahead, strict=True))},
         "input_tokens": w.input_tokens, "output_tokens": w.output_tokens, "lengths": lengths and {

@@ -319,7 +319,9 @@ def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:
 
 def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.requests_per_day is not None:
-        yield "requests a day", _count(w.requests_per_day), _own_days(w.days, w.log_days, w.requests_per_day_of_log)
+        own, why = _own_days(w.days, w.log_days, w.requests_per_day_of_log), "" if w.mean_day is None else w.mean_day.why
+        between = f" ({from_to(_count(w.mean_day.low), _count(w.mean_day.high))})" if w.mean_day is not None and why else ""
+        yield "requests a day", _count(w.requests_per_day) + between, "; ".join(filter(None, (own, why)))
     if w.growth is not None:
         g = w.growth
         trend, least, most, used, low, high = map(growth_told, (g.value, g.low, g.high, *g.stated))

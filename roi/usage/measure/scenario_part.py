@@ -14,7 +14,7 @@ from roi.facts.price import ApiPrice
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import Days
-from roi.usage.measure.growth import growth_told
+from roi.usage.measure.growth import MeanDay, growth_told
 from roi.usage.measure.lengths import lengths_of
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on, price_on, searched_usd
 from roi.usage.measure.reconcile import beside_of, beside_tokens
@@ -148,8 +148,8 @@ def _workload(w: MeasuredWorkload, share: float, found_more: float, *, writes: b
     days = f"{len(w.days.complete)} whole days, {day_of(w.days.first)} to {day_of(w.days.last)}{without_told(w.days)}"
     used = w.days.used_told(w.log_days)
     if w.requests_per_day is not None:
-        a_day = round(w.requests_per_day, 3)
-        yield "requests_per_day", {"value": a_day, "source": f"usage: {days}"} if w.days.not_counted or used else a_day
+        a_day = w.mean_day or MeanDay(*(w.requests_per_day,) * 3, every_weekday=False)
+        yield "requests_per_day", a_day.stated(days, always=bool(w.days.not_counted or used))
     if w.growth is not None:
         value, low, high = (round(x, 4) for x in w.growth.stated)
         yield "growth_per_year", {

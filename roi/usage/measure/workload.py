@@ -14,7 +14,7 @@ from roi.errors import InputError, UnknownName
 from roi.facts.price import ApiPrice
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
 from roi.usage.measure.days import Days, days_in_use
-from roi.usage.measure.growth import LEAST_WEEKS, Growth, trend, whole_weeks
+from roi.usage.measure.growth import LEAST_WEEKS, Growth, MeanDay, mean_day, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -147,6 +147,8 @@ class MeasuredWorkload:
     """Requests of a mean day of `days`."""
     requests_per_day_of_log: float | None
     """Requests of a mean day of the log."""
+    mean_day: MeanDay | None
+    """`requests_per_day` with what its days leave open; None where the user says them."""
     input_tokens: float | None
     """Mean of a request, cached tokens included."""
     output_tokens: float | None
@@ -195,6 +197,7 @@ def measure_workload(
     if per_day is not None and requests_per_day is not None:
         raise InputError(f"--requests-per-day: {requests_per_day:g} is not needed; these records count {per_day:,.0f} a day")
     of_log = _per_day(rows, log) if requests is not None else None
+    mean = None if per_day is None else mean_day(by_day(rows), days, per_day)
     per_day = requests_per_day if per_day is None else per_day
     count: float | None = requests
     if count is None and requests_per_day is not None and rows:  # as many as the user's figure implies for the days of the rows
@@ -212,10 +215,11 @@ def measure_workload(
     else:
         prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest,
                                    total_input / count if count else float("inf"))
-    growth = None if days.ends_within(log) else trend(_by_day(rows), days.complete)
+    growth = None if days.ends_within(log) else trend(by_day(rows), days.complete)
     batched = total_requests([row for row in rows if row.batch])
     found = MeasuredWorkload(
         choice=choice, days=days, log_days=log, requests=requests, requests_per_day=per_day, requests_per_day_of_log=of_log,
+        mean_day=mean,
         input_tokens=total_input / count if count else None, output_tokens=tokens["output"] / count if count else None,
         lengths=lengths, prefix=prefix, shape=shape, growth=growth,
         batch_share=batched / requests if requests and batched is not None else None,
@@ -263,7 +267,7 @@ def listed_on(provider: str | None, model: str, day: int) -> ApiPrice | None:
         return None
 
 
-def _by_day(rows: Sequence[Spend]) -> Mapping[int, float]:
+def by_day(rows: Sequence[Spend]) -> Mapping[int, float]:
     """Requests by day, or tokens where requests are not counted."""
     counted = total_requests(rows) is not None
     volume: dict[int, float] = defaultdict(float)

@@ -267,6 +267,15 @@ def test_what_a_log_an_invoice_or_a_quote_tells_is_listed_with_its_cost() -> Non
     assert any(kind == "quote" and cost == pytest.approx(100.0) for (kind, _), cost in found.items())
 
 
+def test_a_log_is_not_worth_reading_again_for_what_one_of_every_weekday_told() -> None:
+    """The same spread, stated by somebody or measured in a log."""
+    told = {"value": 86_400.0, "low": 50_000.0, "high": 150_000.0}
+    stated, measured = (compare(case_of(draws=256, workload={"requests_per_day": {**told, **basis}}))
+                        for basis in ({}, {"basis": "measured"}))
+    assert ["usage-log" in {e.kind for e in c.experiments} for c in (stated, measured)] == [True, False]
+    assert measured.case["workload.requests_per_day"].basis == "measured"
+
+
 def test_a_load_test_is_tried_once_twice_and_four_times() -> None:
     """A day of an engineer, and two hours of the card for each run."""
     c = compare(case_of(draws=256, quality={"scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.95}},

@@ -42,7 +42,7 @@ ROUNDING = 1e-9
 WEEK = 0.25
 """Months that a load test or a trial run takes from the decision to its result."""
 LOG_FACTS: Final = ("requests_per_day", "input_tokens", "output_tokens", "cache_hit_rate", "peak_to_mean", "can_wait_share")
-"""Facts of the workload that a week of usage log tells."""
+"""Facts of the workload that a week of usage log tells, where none did."""
 LOG_HOURS, INVOICE_HOURS, QUOTE_HOURS = 4.0, 1.0, 1.0
 """Hours of an engineer to export and read a log, to split an invoice into requests and prices, to ask a vendor for a quote."""
 
@@ -155,7 +155,7 @@ def _of_records(shared: Shared, drawn: Drawn, open_to: Sequence[Evaluated]) -> I
     idle = unpaid(drawn.facts, open_to)
     for path, known in drawn.facts.items():
         kind, hours, months = ("quote", QUOTE_HOURS, WEEK) if path.startswith("purchase.") else told.get(path, ("", 0.0, 0.0))
-        if kind:
+        if kind and not (kind == "usage-log" and path in drawn.measured):
             yield _look(kind, "stay", known, hours * hour, months, path, idle=path in idle)
 
 

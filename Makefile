@@ -11,6 +11,8 @@ FUZZ_S ?= 600
 # Bytecode is written, as pip leaves it: without it each of the tests' processes compiles every module anew.
 export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# A package's release of tonight fails no test of today; `make clean && make LOCK= test` tries the newest of each.
+LOCK ?= --constraint requirements.lock
 
 .PHONY: help demo test test-all test-slow fuzz explore lint types bench readme claims api notebooks clean
 
@@ -80,7 +82,7 @@ clean:  ## Remove the environment, builds and caches
 	@$(PIP) install --editable .
 	@touch $@
 
-.venv/dev: pyproject.toml | .venv/bin/python
+.venv/dev: pyproject.toml requirements.lock | .venv/bin/python
 	@echo "Installing roi and its development tools (once)" >&2
-	@$(PIP) install --editable '.[dev]'
+	@$(PIP) install $(LOCK) --editable '.[dev]'
 	@touch .venv/base $@

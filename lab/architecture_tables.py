@@ -1,4 +1,4 @@
-"""How a type gets into architectures.json: tables read off the classes of transformers 5.24, in short for their rules.
+"""How a type gets into architectures.json: tables read off the classes of transformers 5.25, in short for their rules.
 
     python lab/architecture_tables.py
 
@@ -298,6 +298,73 @@ TYPES |= {
         aliases={"layers_block_type": "layer_types"}),
 }
 
+SPARSE_MLP, DENSE_MLP = "mlp_layer_types[i]=sparse", "mlp_layer_types[i]!=sparse"
+
+
+def routed(experts, when, *, shared):
+    """Gated experts in two stacks, their router, and the expert of all tokens."""
+    return [
+        *vector(M + "mlp.experts.gate_up_proj", f"{experts} 2*moe_intermediate_size hidden_size", when),
+        *vector(M + "mlp.experts.down_proj", f"{experts} hidden_size moe_intermediate_size", when),
+        *vector(M + "mlp.gate.weight", f"{experts} hidden_size", when), *gated(M + "mlp.shared_experts.", shared, when=when),
+    ]  # fmt: skip
+
+
+def ungated(at, width, when):
+    """An MLP of two products."""
+    return linear(at + "up_proj", width, "hidden_size", when=when) + linear(at + "down_proj", "hidden_size", width, when=when)
+
+
+TYPES |= {
+    "minicpm5_moe": table(
+        dict(vocab_size=130560, hidden_size=2048, intermediate_size=8192, num_hidden_layers=28, num_attention_heads=32,
+             num_key_value_heads=2, head_dim=128, max_position_embeddings=524288, tie_word_embeddings=False,
+             attention_bias=False, moe_intermediate_size=512, num_experts_per_tok=16, n_shared_experts=1, n_routed_experts=160,
+             topk_group=1, norm_topk_prob=True, first_k_dense_replace=1),
+        [*ends(), *NORMS, *linear(M + "self_attn.q_gate_proj", "2*" + HEADS, "hidden_size", BIAS),
+         *linear(M + "self_attn.k_proj", KV, "hidden_size", BIAS), *linear(M + "self_attn.v_proj", KV, "hidden_size", BIAS),
+         *linear(M + "self_attn.o_proj", "hidden_size", HEADS, BIAS), *gated(M + "mlp.", "intermediate_size", when=DENSE_MLP),
+         *routed("n_routed_experts", SPARSE_MLP, shared="moe_intermediate_size*n_shared_experts")],
+        derived={**KEYS, **DIM, "mlp_layer_types": [["dense", "i<first_k_dense_replace"], ["sparse", ""]]},
+        lists=["mlp_layer_types"], aliases={"num_local_experts": "n_routed_experts"}),
+    "kolibri1_1": table(
+        dict(vocab_size=128000, hidden_size=2560, num_hidden_layers=50, num_attention_heads=48, num_key_value_heads=4,
+             head_dim=128, max_position_embeddings=262144, tie_word_embeddings=False, sliding_window=513,
+             moe_intermediate_size=512, num_experts_per_tok=6, num_local_experts=384, norm_topk_prob=False,
+             shared_expert_intermediate_size=512, mlp_only_layers=[0, 1], mlp_only_intermediate_size=3584),
+        [*ends(), *NORMS, *vector(M + "post_self_attn_layernorm.weight", "hidden_size"),
+         *vector(M + "post_mlp_layernorm.weight", "hidden_size"), *vector(M + "self_attn.q_norm.weight", "head_dim"),
+         *vector(M + "self_attn.k_norm.weight", "head_dim", "own_keys[i]=True"),
+         *linear(M + "self_attn.q_proj", HEADS, "hidden_size"), *linear(M + "self_attn.o_proj", "hidden_size", HEADS),
+         *linear(M + "self_attn.k_proj", KV, "hidden_size", when="own_keys[i]=True"),
+         *linear(M + "self_attn.v_proj", KV, "hidden_size", when="own_keys[i]=True"),
+         *gated(M + "mlp.", "mlp_only_intermediate_size", when="i in mlp_only_layers"),
+         *routed("num_local_experts", "i not in mlp_only_layers", shared="shared_expert_intermediate_size")],
+        lists=["layer_types", "own_keys"], aliases={"num_experts": "num_local_experts"}),
+    "ergo": table(
+        dict(vocab_size=262144, hidden_size=8192, num_hidden_layers=64, num_attention_heads=64, num_key_value_heads=8,
+             first_dense_intermediate_size=32768, num_dense_blocks=1, moe_intermediate_size=4096,
+             shared_intermediate_size=8192, num_experts=256, num_experts_per_tok=8, max_position_embeddings=524288,
+             sliding_window=512, global_attention_every_n_layers=4),
+        # the class ties nothing; each expert has a norm, and each of a layer's two additions a gate
+        [*ends(tie=False), *NORMS, *ON_HEADS, *vector(M + "pre_feedforward_layernorm.weight", "hidden_size"),
+         *vector(M + "post_feedforward_layernorm.weight", "hidden_size"),
+         *vector(M + "attention_residual_gate.weight", "hidden_size"),
+         *vector(M + "feedforward_residual_gate.weight", "hidden_size"),
+         *linear(M + "self_attn.qkv_proj", f"{HEADS}+2*{KV}", "hidden_size"),
+         *linear(M + "self_attn.o_proj", "hidden_size", HEADS),
+         *ungated(M + "mlp.", "first_dense_intermediate_size", DENSE_MLP),
+         *ungated(M + "mlp.shared_experts.", "shared_intermediate_size", SPARSE_MLP),
+         *vector(M + "mlp.shared_experts.norm.weight", "hidden_size", SPARSE_MLP),
+         *vector(M + "mlp.experts.up_proj", "num_experts hidden_size moe_intermediate_size", SPARSE_MLP),
+         *vector(M + "mlp.experts.down_proj", "num_experts moe_intermediate_size hidden_size", SPARSE_MLP),
+         *vector(M + "mlp.experts.post_expert_norm.weight", "num_experts hidden_size", SPARSE_MLP),
+         *linear(M + "mlp.gate.linear", "num_experts", "hidden_size", when=SPARSE_MLP)],
+        derived={**DIM, "mlp_layer_types": [["dense", "i<num_dense_blocks"], ["sparse", ""]],
+                 "layer_types": [["full_attention", "(i+1)%global_attention_every_n_layers=0"], ["sliding_attention", ""]]},
+        lists=["layer_types", "mlp_layer_types"], aliases={"local_attention_window": "sliding_window"}),
+}
+
 
 def main() -> None:
     """Write the tables into architectures.json, in place of what was there for their types."""
@@ -309,6 +376,8 @@ def main() -> None:
     parallel["tensors"] = [r for r in parallel["tensors"] if ".mamba." not in r] + mamba2(
         M + "mamba.", "mamba_d_ssm", "mamba_n_heads", "mamba_n_groups", "mamba_d_state", "mamba_d_conv",
         norm="mamba_rms_norm", out_bias="projectors_bias", **MIXER)
+    like = types["sarvam_moe"]  # GLM-4-MoE's class too
+    types["param2moe"] = {**like, "entries": {**like["entries"], **PARAM2}}
     opt = types["opt"]
     opt["entries"]["projected"] = False
     opt["tensors"] = [r for r in opt["tensors"] if ".project_" not in r] + [
@@ -319,6 +388,11 @@ def main() -> None:
         types[kind]["entries"] |= names
     write(kept, types)
 
+
+PARAM2 = dict(vocab_size=128000, hidden_size=2048, intermediate_size=9216, num_hidden_layers=21, num_attention_heads=32,
+              num_key_value_heads=8, head_dim=64, max_position_embeddings=32768, tie_word_embeddings=True,
+              moe_intermediate_size=2048, num_experts_per_tok=6, n_shared_experts=2, n_routed_experts=64, n_group=1,
+              topk_group=1, use_qk_norm=True, attention_bias=False)
 
 PINNED = {
     "cosmos3_edge_text": {"head_dim": 128},

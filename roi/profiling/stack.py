@@ -46,12 +46,14 @@ try:
     with uncollected(stays=True), methods_when_called(), places_at_hand():
         import torch
 
-    # On CPUs with AVX512-BF16 bitsandbytes says at every import that an optional kernel was not downloaded; it has its own.
+    # On CPUs with AVX512-BF16 bitsandbytes asks at every import for an optional kernel, and is told that nothing is downloaded;
+    # it has its own.
     # Of scipy transformers wants the assignment problem, for the loss of object detection, which no plan trains.
     with (
         uncollected(stays=True), hidden("scipy"), methods_when_called(), places_at_hand(), read_from_names(),
         compiled_when_called(torch),
         _without("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"),
+        _without("kernels._internals.hf_hub", "Skipping publisher trust check"),
     ):
         transformers: Any = import_module("transformers")  # Any, here and below: types are partial and change by release
         with read_once(transformers):

@@ -62,11 +62,16 @@ def measured(server, tmp_path_factory):
     return folder, json.loads(answer.stdout)
 
 
-def test_every_token_is_a_chunk_of_text_and_the_last_chunk_has_the_count(server, client):
-    """12 tokens: 12 chunks with text, then one without that ends at the length and counts 12; no [DONE] follows."""
-    *chunks, last = streamed(client, ask(server))
-    assert [bool(chunk["choices"][0]["text"]) for chunk in chunks] == [True] * 12
-    assert last["choices"][0] == {"finish_reason": "length", "index": 0, "text": ""}
+def test_tokens_come_in_chunks_of_text_and_the_last_chunk_has_the_count(server, client):
+    """12 tokens in 12 chunks of text, fewer where the server fell behind; one without text ends at the length; the last has the
+    count, beside that ending before transformers 5.25 and alone, without a choice, since; no [DONE] follows.
+    """
+    chunks = streamed(client, ask(server))
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    assert [bool(choice["text"]) for choice in choices] == [True] * (len(choices) - 1) + [False]
+    assert 1 < len(choices) <= 13
+    assert choices[-1] == {"finish_reason": "length", "index": 0, "text": ""}
+    last = chunks[-1]
     assert last["usage"]["completion_tokens"] == 12
     assert last["usage"]["prompt_tokens"] > 0
 

@@ -39,7 +39,8 @@ LINEAR: Final = re.compile(
 LINEAR_TYPE: Final = re.compile(r"linear|mamba|conv|recurrent|ssm|kda")
 """Items of layer_types that stand for token mixing with a state of fixed size."""
 USUAL: Final = {
-    "q_proj": ("q_proj", "query", "q_lin", "q"), "k_proj": ("k_proj", "key", "k"), "v_proj": ("v_proj", "value", "v"),
+    "q_proj": ("q_proj", "query", "q_lin", "q", "q_gate_proj"), "k_proj": ("k_proj", "key", "k"),
+    "v_proj": ("v_proj", "value", "v"),
     "o_proj": ("o_proj", "out_proj", "dense", "c_proj", "wo", "o", "proj", "linear_out", "attention_output"),
 }  # fmt: skip
 """What families call the projections of attention."""

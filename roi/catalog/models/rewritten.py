@@ -15,6 +15,8 @@ LEGACY: Final = {"mamba": "linear_attention", "attention": "full_attention"}
 LISTS: Final = ("layer_types", "layers_block_type")
 COMPRESSED: Final = {0: "sliding_attention", 4: "compressed_sparse_attention", 128: "heavily_compressed_attention"}
 """Kinds of DeepSeek-V4's layers by their compression (compress_ratios)."""
+KOLIBRI_SOURCES: Final = (0, 0, 0, 3, 4, 5, 5, 5, 5, 0)
+"""Which of Kolibri 1.1's layers with an index each of them reads keys and values of (configuration_kolibri1_1.py)."""
 LETTERS: Final = {"M": "linear_attention", "E": "moe", "*": "full_attention", "-": "mlp"}
 """Letters of NemotronH's hybrid_override_pattern."""
 
@@ -72,6 +74,18 @@ def _lfm2(entries: Entries) -> Entries:
     return entries | {"intermediate_size": width, "layer_types": types, "tie_word_embeddings": tied}
 
 
+def _kolibri1_1(entries: Entries) -> Entries:
+    """Of the layers with an index some read an earlier one's keys and values, and have no products for them."""
+    layers = _number(entries, "num_hidden_layers", 50)
+    types = entries.get("layer_types") or ["sliding_attention" if (i + 1) % 5 else "indexed_attention" for i in range(layers)]
+    sources = entries.get("kv_source_layers")
+    if not isinstance(sources, list):
+        indexed = [i for i, item in enumerate(types) if item == "indexed_attention"]
+        read = {indexed[i]: indexed[of] for i, of in enumerate(KOLIBRI_SOURCES[: len(indexed)])}
+        sources = [read.get(i, i) for i in range(layers)]
+    return entries | {"layer_types": types, "own_keys": [source == i for i, source in enumerate(sources)]}
+
+
 def _nemotron_h(entries: Entries) -> Entries:
     """A pattern of letters, or a list of layers, says how many there are; four of each kind where neither stands there."""
     types = entries.get("layers_block_type") or entries.get("layer_types")
@@ -127,6 +141,6 @@ def _opt(entries: Entries) -> Entries:
 
 
 REWRITES: Final[dict[str, Callable[[Entries], Entries]]] = {
-    "deepseek_v4": _deepseek_v4, "dory": _dory, "falcon_h1": _falcon_h1, "hrm_text": _hrm_text, "lfm2": _lfm2,
-    "nemotron_h": _nemotron_h, "opt": _opt, "zamba": _zamba, "zamba2": _zamba2,
+    "deepseek_v4": _deepseek_v4, "dory": _dory, "falcon_h1": _falcon_h1, "hrm_text": _hrm_text,
+    "kolibri1_1": _kolibri1_1, "lfm2": _lfm2, "nemotron_h": _nemotron_h, "opt": _opt, "zamba": _zamba, "zamba2": _zamba2,
 }  # fmt: skip

@@ -17,7 +17,7 @@ few sources is as wide as those of others. `unstated` and `varied` are wider tha
 of ms-swift lie inside while it is left out, and 87% of all (lab/fit_training_intervals.py); with these 90% and 94%."""
 UNCOUNTED: Final = frozenset((
     "afmoe", "apertus", "apertus1p5_text", "axk2", "bailing_hybrid", "bamba", "beam", "bitnet", "cohere2_moe", "cpmant",
-    "ctrl", "deepseek_v4", "diffllama", "doge", "dory", "exaone_moe", "falcon_h1", "falcon_mamba", "flint",
+    "ctrl", "deepseek_v4", "diffllama", "doge", "dory", "ergo", "exaone_moe", "falcon_h1", "falcon_mamba", "flint",
     "granite_swa", "granitemoe_swa", "granitemoehybrid", "hrm_text", "hy_v4", "inkling2_text", "jamba", "jetmoe",
     "kimi_linear", "lfm3", "longcat_flash", "mamba", "mamba2", "modernbert-decoder", "nanochat", "nemotron_h",
     "olmo_hybrid", "openai-gpt", "persimmon", "phi4_multimodal", "recurrent_gemma", "rwkv", "sarvam_mla", "vaultgemma",

@@ -25,9 +25,9 @@ ALL_VIEWS: Final = (*UNROTATED, "bloom")
 """Families whose own attention reads queries and keys as views of the fused product too."""
 WIDENED: Final = ("gptj", "gpt_neo", "codegen")
 """Families whose own attention turns queries and keys to fp32, of which autocast's product makes 16-bit copies again."""
-NARROW_SOFTMAX: Final = ("gpt2", "falcon", "gpt_oss")
-"""Families whose softmax runs in the stream's type. Autocast makes GPT-2's fp32, which names no type, and Falcon's, which names
-that of a LayerNorm's output; gpt-oss' names the stream's, which stays (autocast_mode.h, fp32_set_opt_dtype)."""
+NARROW_SOFTMAX: Final = ("gpt2", "gpt_oss")
+"""Families whose softmax runs in the stream's type. Autocast makes GPT-2's fp32, which names no type; gpt-oss' names the
+stream's, which stays (autocast_mode.h, fp32_set_opt_dtype)."""
 CENTRED: Final = ("cohere", "cohere2")
 """Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 VALUE_NORMS: Final = ("gemma3n", "gemma4")
@@ -196,7 +196,9 @@ def _viewed_width(s: Setting, a: Attention) -> Number:
     kv_heads = a.heads if a.kind == "latent" else a.kv_heads
     single = np.where(np.asarray(s.batch) == 1.0, 1.0, 0.0)
     if kv_heads == 1 < a.heads:
-        return (1.0 - a.heads) * (a.head_dim + a.value_width) * (1.0 if s.eager else s.repeated(a)) * single
+        shared = (1.0 - a.heads) * (a.head_dim + a.value_width) * (1.0 if s.eager else s.repeated(a))
+        turned = float(s.eager and s.model.family not in UNROTATED)  # whose queries do not keep the product themselves
+        return (shared + turned * (_value_width(s, a) - a.value_width)) * single
     cast = not s.eager and s.attended < 4.0  # the math path runs in fp32
     if kv_heads < a.heads or cast or (s.eager and s.model.family in ALL_VIEWS):
         return 0.0 * single
@@ -242,8 +244,7 @@ def _value_width(s: Setting, a: Attention) -> int:
     if a.kind == "latent":  # kv_b_proj makes the keys' part without positions too, which is copied out of it
         return a.heads * (a.value_width + (a.head_dim - a.rope_dim) * int(s.attended == s.w))
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
-    # falcon takes values out by an index, codegen by a copy
-    copied = s.model.family in ("falcon", "codegen") and s.plan.stack == "transformers"
+    copied = s.model.family == "codegen" and s.plan.stack == "transformers"  # out of the product in groups of four devices
     is_view = "q_proj" in fused and "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
     return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 

@@ -42,7 +42,8 @@ STACKED_BEFORE: Final = ("dbrx", "gpt_oss", "granitemoe", "granitemoehybrid", "g
 """Families whose experts were stacked in one parameter before transformers 5 too (GptOssExperts, Llama4TextExperts,
 GraniteMoeParallelExperts, DbrxExpertGLU): no module that bitsandbytes quantises or peft adapts."""
 FP32_ROUTER: Final = ("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "dots1", "exaone_moe", "glm4_moe",
-                      "glm4_moe_lite", "glm_moe_dsa", "longcat_flash", "mimo_v2_flash", "nemotron_h", "solar_open")
+                      "glm4_moe_lite", "glm_moe_dsa", "longcat_flash", "mimo_v2_flash", "minicpm5_moe", "nemotron_h",
+                      "param2moe", "sarvam_moe", "solar_open")
 """Families whose router reads the stream in fp32, and weights in fp32 (modeling_deepseek_v3.py, DeepseekV3TopkRouter)."""
 FP32_SCORES: Final = ("deepseek_v2", "gemma4_text", "longcat_flash", "minimax", "minimax_m2", "mixtral")
 """Families whose softmax or sigmoid gives fp32 weights whatever it reads (modeling_mixtral.py, MixtralTopKRouter)."""

@@ -32,10 +32,11 @@ def _():
 
     import roi
     from roi.answers.calibrate import calibrate_runs
+    from roi.report.layout.wording import usd
 
     root = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd().parent
     budget_s = 10
-    return Path, TemporaryDirectory, budget_s, calibrate_runs, json, mo, roi, root, subprocess, sys
+    return Path, TemporaryDirectory, budget_s, calibrate_runs, json, mo, roi, root, subprocess, sys, usd
 
 
 @app.cell(hide_code=True)
@@ -148,7 +149,7 @@ def _(roi):
 
 
 @app.cell
-def _(answers, mo, roi):
+def _(answers, mo, roi, usd):
     def line(what, c):
         o = c.option("self-hosted-adapter")
         low, _, high = o.npv_p10_p50_p90
@@ -158,7 +159,7 @@ def _(answers, mo, roi):
     lines = [line(what, c) for what, c in answers.items()]
     chart = roi.Chart({
         "title": "NPV of the own adapter, P10-P90",
-        "description": "; ".join(f"{x['what']}: mean ${x['npv']:,.0f}" for x in lines),
+        "description": "; ".join(f"{x['what']}: mean {usd(x['npv'])}" for x in lines),
         "height": {"step": 48}, "data": {"values": lines},
         "encoding": {"y": {"field": "what", "type": "nominal", "sort": None, "axis": None}},
         "layer": [
@@ -182,11 +183,11 @@ def _(chart):
 
 
 @app.cell(hide_code=True)
-def _(estimate, left_out, lines, mo, profile):
+def _(estimate, left_out, lines, mo, profile, usd):
     if mo.app_meta().mode == "script":
         print(f"{len(profile['rates'])} rates of this machine; left-out error {left_out.median_error:.2f}% of {left_out.n}"
               f" runs; estimate {estimate:.2f} requests/s a replica")
-        print(*(f"{x['what']}: {x['gpus']:.0f} GPUs, mean NPV ${x['npv']:,.0f}; {x['verdict']}" for x in lines), sep="\n")
+        print(*(f"{x['what']}: {x['gpus']:.0f} GPUs, mean NPV {usd(x['npv'])}; {x['verdict']}" for x in lines), sep="\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import click
 
 from roi.cli.options import HERE, Target, forced, tell
 from roi.disk import replace_file
-from roi.errors import InputError, visible
+from roi.errors import InputError, needs, visible
 
 if TYPE_CHECKING:
     from roi.report.layout.blocks import Block
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 NARROW, WIDE = 80, 120
 FORCE = "give another name, or --force to put the new one in its place"
 OLDER = ", in place of the one that was there"
+DRAWN_BY = {"--html": "Jinja2", "--xlsx": "XlsxWriter"}
+"""What options whose files need the extra `report` are made with."""
 HEAD = 1 << 16
 """Bytes of a file by which it is known."""
 KINDS = (
@@ -149,7 +152,8 @@ def check_targets(read: Iterable[Path] = (), made: Iterable[tuple[str, Path]] = 
     """InputError, before the work is done, where a file that this command writes could not be put where it shall be.
 
     It is a file that the command reads, or that another of its options writes, or is there and may not be replaced, or no
-    folder is. What the command finds by itself to `read`, and the files `made` in a folder of an option, are given.
+    folder is; MissingExtra where what makes it is not installed. What the command finds by itself to `read`, and the files
+    `made` in a folder of an option, are given.
     """
     context = click.get_current_context()
     written = [(field, path, None if forced() else FORCE) for field, path in made]
@@ -158,6 +162,9 @@ def check_targets(read: Iterable[Path] = (), made: Iterable[tuple[str, Path]] = 
         if isinstance(param.type, Target) and value is not None:
             field = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
             check_target(value, field, None)
+            if maker := DRAWN_BY.get(field):
+                with needs("report", maker):
+                    import_module(maker.lower())
             written.append((field, value, FORCE if param.type.fresh and not forced() else None))
     given = [each for each in (*read, *_read_by(context)) if os.path.isfile(each)]  # noqa: PTH113 -- whatever the text is
     for k, (field, path, _) in enumerate(written):

@@ -218,7 +218,7 @@ def test_what_a_full_card_must_hold_of_a_dry_run_is_one_figure():
 
 
 def test_of_layers_that_the_formula_does_not_count_the_range_is_wide_and_says_why(tmp_path):
-    """Mamba's states: half to twice the peak, 0.7 in logarithms of what is reserved."""
+    """Mamba's states: a quarter to four times of what is kept beside the weights."""
     entries = {"model_type": "mamba", "hidden_size": 768, "num_hidden_layers": 32, "vocab_size": 50280}
     (tmp_path / "config.json").write_text(json.dumps(entries))
     words = (str(tmp_path), "--method", "full", "--seq", "1024", "--gpu", "L4")

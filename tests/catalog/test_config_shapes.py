@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+import transformers
 from asked import ask
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -20,6 +21,7 @@ from roi.errors import InputError
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.setting import WITHOUT_FLASH, WITHOUT_SDPA
 from roi.estimate.training.sharding import layer_unit_bytes
 from roi.profiling.stack import quiet
 
@@ -398,3 +400,17 @@ def test_experts_of_a_width_that_the_class_does_not_have_are_another_model():
     inner = {"model_type": "kimi_linear", "num_hidden_layers": 8, "routed_expert_hidden_size": 3584}
     with pytest.raises(InputError, match="routed_expert_hidden_size: 3584 is not read; transformers' kimi_linear has experts"):
         shape_of_config(config(**inner))
+
+
+@pytest.mark.slow
+def test_families_without_a_fused_attention_are_those_whose_class_says_so():
+    """`_supports_sdpa` and `_supports_flash_attn` of every class that is read; those without attention have neither."""
+    wrong = []
+    for kind in sorted(known_types() & {*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES}):
+        named = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind]
+        found = getattr(transformers, named if isinstance(named, str) else named[0])
+        sdpa, flash = found._supports_sdpa, found._supports_flash_attn
+        attends = re.search("mamba|rwkv", kind) is None
+        if (attends and not sdpa, attends and not flash) != (kind in WITHOUT_SDPA, kind in WITHOUT_FLASH):
+            wrong.append((kind, sdpa, flash))
+    assert wrong == []

@@ -190,13 +190,14 @@ def test_of_several_files_none_takes_its_name_where_one_fails(tmp_path: Path) ->
 @pytest.mark.parametrize(("module", "words", "extra"), [
     ("xlsxwriter", ("--xlsx", "m.xlsx"), "XlsxWriter"), ("jinja2", ("--html", "m.html"), "this needs Jinja2"),
 ])
-def test_without_the_extra_one_sentence_says_how_to_get_it(
+def test_without_the_extra_one_sentence_says_how_to_get_it_before_the_work_is_done(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, words: tuple[str, str], extra: str,
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     found = ask(good, words[0], tmp_path / words[1])
     assert found.exit_code == 2
     assert f"{extra}: pip install 'lora-roi[report]'" in found.stderr
+    assert found.stdout == ""
     assert not (tmp_path / words[1]).exists()
 
 

@@ -19,7 +19,17 @@ from roi.estimate.accuracy.measured_run import (
     Prediction,
     memory_predictor,
 )
-from roi.estimate.fitting.distance import APART, TUNER, UNCOUNTED, UNSEEN, distance, plan_apart, plan_distance
+from roi.estimate.fitting.distance import (
+    APART,
+    KEPT,
+    TUNER,
+    UNCOUNTED,
+    UNSEEN,
+    distance,
+    plan_apart,
+    plan_distance,
+    plan_ends,
+)
 from roi.estimate.fitting.overhead import LARGEST_SLACK, planned_range
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.plan import TrainingPlan
@@ -47,7 +57,7 @@ def figures() -> list[tuple[MeasuredRun, MemoryBreakdown, float]]:
 
 def _range(run: MeasuredRun, memory: MemoryBreakdown) -> tuple[float, float]:
     held = OVERHEAD.with_collectives(run.plan)
-    _, low, high = planned_range(memory, held, plan_distance(run.plan))
+    _, low, high = planned_range(memory, held, plan_ends(run.plan))
     _, least, most = held.context_bytes if run.memory_kind == "process" else (0.0, 0.0, 0.0)
     return low + least, high + most
 
@@ -100,13 +110,17 @@ def test_sharding_and_tuners_set_a_plan_apart():
     assert distance(sharded, plan_apart(sharded)) == APART["sharded"]
     assert distance(TrainingPlan(method="vera"), ()) == TUNER
     memory = training_memory(_model(), sharded)
-    central, low, high = planned_range(memory, OVERHEAD, plan_distance(sharded))
+    central, low, high = planned_range(memory, OVERHEAD, plan_ends(sharded))
     assert low <= central * exp(-APART["sharded"]) <= central * exp(APART["sharded"]) <= high
 
 
-def test_layers_that_the_formula_does_not_count_set_a_model_apart_and_none_of_the_catalog():
-    """Mamba's states: within a factor of two, 0.7 in logarithms, the formula's error of 90% of such runs."""
-    assert plan_distance(TrainingPlan(), "mamba") == APART["uncounted"] == 0.7
+def test_layers_that_the_formula_does_not_count_set_a_model_apart_by_what_they_keep_beside_weights():
+    """Three quarters weights: a quarter of the peak is from a quarter to four times as large. None is of the catalog."""
+    low, high = plan_ends(TrainingPlan(), "mamba", 3.0, 4.0)
+    assert (low, high) == (pytest.approx(0.75 + 0.25 * exp(-KEPT)), pytest.approx(0.75 + 0.25 * exp(KEPT)))
+    nearly = plan_ends(TrainingPlan(), "mamba", 1e6, 1e6 + 1.0)  # nothing but weights: the plan's own distance
+    assert nearly == plan_ends(TrainingPlan(), "llama", 1e6, 1e6 + 1.0) == plan_ends(TrainingPlan())
+    assert plan_distance(TrainingPlan()) == UNSEEN
     assert not {model.family for model in load_models()} & UNCOUNTED
 
 

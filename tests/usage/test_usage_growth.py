@@ -102,7 +102,7 @@ def test_a_weekend_that_is_not_there_has_anything_from_no_call_to_a_working_days
     """100 on each working day: 500 / 7 where weekends rest. On all seven: nothing spreads it, a number alone."""
     found = mean_day(dict.fromkeys(range(MONDAY, MONDAY + 5), 100.0), whole(*range(MONDAY, MONDAY + 5)), 100.0)
     assert (found.low, found.high, found.every_weekday) == (pytest.approx(500 / 7), pytest.approx(100.0), False)
-    assert found.why == "Saturdays and Sundays, not there, have no call to a working day's"
+    assert found.why == "Saturdays and Sundays, not in it, may have from no call to as many as a working day"
     assert "basis" not in found.stated("5 whole days", always=False)
     week = mean_day(dict.fromkeys(range(MONDAY, MONDAY + 7), 100.0), whole(*range(MONDAY, MONDAY + 7)), 100.0)
     assert (week.why, week.every_weekday, week.stated("7 whole days", always=False)) == ("", True, 100.0)

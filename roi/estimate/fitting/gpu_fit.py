@@ -11,13 +11,12 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from math import exp
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from roi.errors import InputError
-from roi.estimate.fitting.distance import plan_distance
+from roi.estimate.fitting.distance import plan_ends
 from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.overhead import Overhead, planned_range, replayed_range
 from roi.estimate.fitting.smaller_plans import Family, changes, smaller_plans
@@ -216,15 +215,15 @@ def room_on(
 
     `overhead` is that of the job, collectives included.
     """
-    distance = plan_distance(plan, model.family)
-    formula = planned_range(closed, overhead, distance)
+    ends = plan_ends(plan, model.family, float(closed.weights_bytes), float(closed.peak_allocated_bytes))
+    formula = planned_range(closed, overhead, ends)
     if dry is None or scores_kept_here(model, plan, gpu):
-        return _room(gpu, overhead, closed, formula, distance)
+        return _room(gpu, overhead, closed, formula, ends)
     memory = _run_memory(plan, gpu, overhead, dry, closed)
     allocated, unit = float(memory.peak_allocated_bytes), float(closed.loose_bytes)
     reserved = dry.own.reserved_bytes + allocated - dry.own.allocated_bytes
     replayed = replayed_range(allocated, reserved, unit)
-    found = _room(gpu, overhead, memory, replayed, plan_distance(plan))
+    found = _room(gpu, overhead, memory, replayed, plan_ends(plan))
     if formula[1] <= replayed[2] and replayed[1] <= formula[2]:
         return found
     central, low, high = (a + b for a, b in zip(formula, overhead.context_bytes, strict=True))
@@ -242,7 +241,7 @@ def apart_told(room: GpuFit | Room) -> str:
 
 
 def _room(
-    gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float], distance: float,
+    gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float], ends: tuple[float, float],
 ) -> Room:
     """Whether the card holds what is reserved (central, low, high), or, where it does not, what cannot be done without.
 
@@ -250,9 +249,9 @@ def _room(
     it holds of freed blocks and asks again. Central estimates that are squeezed so are tight in any case.
     """
     central, low, high = (a + b for a, b in zip(reserved, overhead.context_bytes, strict=True))
-    allocated, dynamic, apart = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes), exp(distance)
+    allocated, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
     least = [allocated * grown + held + share * dynamic for grown, held, share in zip(
-        (1.0, 1.0 / apart, apart), overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
+        (1.0, *ends), overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
     card = gpu.memory_bytes
     full, without, needed = central > card, min(central, least[0]), min(high, least[2])
     chance = float(np.interp(card, (least[1], without, max(without, needed)), (0.05, 0.5, 0.95)))
@@ -293,7 +292,8 @@ def _by_run(
     allocated, reserved = (x + more for x in (peak.allocated_bytes, peak.reserved_bytes))
     held = replace(own, peak_allocated_bytes=allocated, dynamic_bytes=dry.moving(peak), process_bytes=0.0)
     unit = float(own.loose_bytes) * float(other.micro_batch) / float(plan.micro_batch)
-    room = _room(gpu, overhead, held, replayed_range(allocated, reserved, unit), plan_distance(plan))
+    room = _room(gpu, overhead, held, replayed_range(allocated, reserved, unit),
+                 plan_ends(plan))
     return room, Nearest(changes(plan, other), min(reserved + overhead.context_bytes[0], gpu.memory_bytes), room.tight)
 
 

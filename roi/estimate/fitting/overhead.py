@@ -1,7 +1,6 @@
 """What a training process holds beyond the allocated peak of its tensors: the allocator's slack, the CUDA context, NCCL."""
 
 from dataclasses import dataclass, replace
-from math import exp
 from typing import Final
 
 from roi.estimate.fitting.distance import FORMULA_ERROR
@@ -61,10 +60,12 @@ def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, 
     return central + stranded, low - error + sure, min(high, most) + error + stranded
 
 
-def planned_range(memory: MemoryBreakdown, overhead: Overhead, distance: float) -> tuple[float, float, float]:
-    """Reserved bytes as `roi fit` and `roi compare` reckon: `reserved_range`, widened to this `distance` in logarithms."""
+def planned_range(
+    memory: MemoryBreakdown, overhead: Overhead, ends: tuple[float, float],
+) -> tuple[float, float, float]:
+    """Reserved bytes as `roi fit` and `roi compare` reckon: `reserved_range`, widened to these `ends` (`plan_ends`)."""
     central, low, high = reserved_range(memory, overhead)
-    return central, min(low, central / exp(distance)), max(high, central * exp(distance))
+    return central, min(low, central * ends[0]), max(high, central * ends[1])
 
 
 def replayed_range(allocated: float, reserved: float, unit: float) -> tuple[float, float, float]:

@@ -25,9 +25,10 @@ ALL_VIEWS: Final = (*UNROTATED, "bloom")
 """Families whose own attention reads queries and keys as views of the fused product too."""
 WIDENED: Final = ("gptj", "gpt_neo", "codegen")
 """Families whose own attention turns queries and keys to fp32, of which autocast's product makes 16-bit copies again."""
-NARROW_SOFTMAX: Final = ("gpt2", "gpt_oss")
-"""Families whose softmax runs in the stream's type. Autocast makes GPT-2's fp32, which names no type; gpt-oss' names the
-stream's, which stays (autocast_mode.h, fp32_set_opt_dtype)."""
+NAMED_SOFTMAX: Final = ("gpt_oss", "mimo_v2_flash")
+"""Families whose softmax names the stream's type, in which it stays under autocast (autocast_mode.h, fp32_set_opt_dtype)."""
+NARROW_SOFTMAX: Final = (*NAMED_SOFTMAX, "gpt2", "gpt_neox_japanese")
+"""Families whose softmax runs in the stream's type; those that name no type autocast makes fp32."""
 CENTRED: Final = ("cohere", "cohere2")
 """Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 VALUE_NORMS: Final = ("gemma3n", "gemma4")
@@ -159,7 +160,7 @@ def _softmax_bytes(s: Setting) -> tuple[float, float]:
     That is a copy in the compute type, or dropout's mask and result.
     """
     w = s.attended
-    softmax = s.w if s.model.family in (("gpt_oss",) if s.plan.autocast else NARROW_SOFTMAX) else 4.0
+    softmax = s.w if s.model.family in (NAMED_SOFTMAX if s.plan.autocast else NARROW_SOFTMAX) else 4.0
     if s.drops("scores"):
         return softmax, 1.0 + w
     return softmax, w if w < softmax else 0.0

@@ -78,7 +78,7 @@ def mean_day(volume: Mapping[int, float], days: Days, value: float) -> MeanDay:
     down, up = (float(np.hypot(wide, np.log(end / value))) for end in (min(least, value), max(most, value)))
     why = ("by how its days vary" if wide else "",
            f"other working days are as {'these' if working[1:] else 'this one'}" if len(working) < 5 else "",
-           f"{' and '.join(open_days)}, not there, have no call to a working day's" if open_days else "")
+           f"{' and '.join(open_days)}, not in it, may have from no call to as many as a working day" if open_days else "")
     return MeanDay(value, value * float(np.exp(-down)), min(value * float(np.exp(up)), LARGEST), every_weekday=len(seen) == 7,
                    why="; ".join(filter(None, why)) if down + up > ALIKE else "")
 

@@ -51,6 +51,8 @@ OWN_GELU: Final = ("bloom",)
 SQUARED_RELU: Final = ("arcee", "jais2", "nanochat", "nemotron", "persimmon")
 """Families whose activation is relu2: the square's backward makes the power, twice that and the product beside both gradients'
 inputs (torch's derivatives.yaml, pow_backward)."""
+XIELU: Final = ("apertus", "apertus1p5_text")
+"""Families whose activation has two branches, which both keep what they made."""
 RELU: Final = ("opt",)
 """Families whose activation keeps its output, not its input: the down projection reads the same tensor."""
 FROZEN: Final = "prompt_tuning"
@@ -218,9 +220,7 @@ def later_gradients_bytes(s: Setting) -> float:
     query, key and value. 0 where weights are frozen, or a gradient is there already (accumulation) or not for long (sharding).
     """
     m, plan = s.model, s.plan
-    if plan.method != "full" or plan.reduces_early or plan.accumulation > 1 or plan.applied_in_backward:
-        return 0.0
-    if m.mixture:
+    if plan.method != "full" or plan.reduces_early or plan.accumulation > 1 or plan.applied_in_backward or m.mixture:
         return 0.0
     later = [x for x in m.linears if (x.name in ATTENTION_INPUTS if s.eager else x.name != "down_proj")]
     return plan.trained_bytes * sum(x.parameters for x in later) / m.layers
@@ -274,12 +274,14 @@ def _activation_bytes(s: Setting, k: Mlp) -> float:
     """Bytes kept an element of the inner width: gate, activation and up; without a gate the activation's input alone.
 
     gelu_new keeps the argument, its half, tanh and 1 + tanh; autocast runs its pow in fp32, and so all but the half
-    (transformers/activations.py, NewGELUActivation). gpt-oss: gate and up, the clamped gate, its sigmoid, the product with
-    it, and up + 1 (modeling_gpt_oss.py).
+    (transformers/activations.py). xIELU: input, that scaled, expm1, the branch; for a trained scale expm1 less the input.
+    gpt-oss: gate and up, the clamped gate, its sigmoid, the product with it, and up + 1 (modeling_gpt_oss.py).
     """
     if _written_out(s):
         return 3.0 * _activated(s) + s.w
     w = s.plan.stream_bytes if k.experts > 1 and not s.plan.split_experts else s.w  # rows are cast to stacked weights
+    if s.model.family in XIELU:
+        return (3.0 if s.plan.adapter else 4.0) * w + 1.0
     if s.model.family == "gpt_oss":
         return 6.0 * w
     if (s.plan.kernels == "liger" or s.plan.compiled) and k.gated:
@@ -317,10 +319,8 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     width = (kept + (3.0 if summed else 2.0) * made) * inner
     if liger:
         width = _swiglu_width(s, linears, inner, targeted=targeted)
-    if s.model.family in OWN_GELU:
-        width = 7.0 * w * inner
-    if s.model.family in SQUARED_RELU:
-        width = 5.0 * w * inner
+    if s.model.family in (*OWN_GELU, *SQUARED_RELU):
+        width = (7.0 if s.model.family in OWN_GELU else 5.0) * w * inner
     peak: Number = width * t
     if on and s.recast:
         own = inner if k.experts == 1 or s.plan.split_experts else float(k.shared_intermediate)  # stacked ones have no product

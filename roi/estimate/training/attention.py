@@ -42,7 +42,7 @@ def attention_saved(s: Setting, a: Attention) -> Number:
     if a.kind == "linear":
         return _linear_saved(s, a) + adapter_saved(s, linears)
     if s.eager:
-        capped = w if s.model.family == "gemma2" else 0.0  # the soft cap's tanh
+        capped = w if s.model.family in ("gemma2", "vaultgemma") else 0.0  # the soft cap's tanh
         widened = 2.0 * (4.0 - w) * a.heads * a.head_dim * float(s.model.family in WIDENED and not s.plan.autocast)
         saved = _scores_saved(s, a, w, sum(_softmax_bytes(s)) + capped) + t * widened
     else:

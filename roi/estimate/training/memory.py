@@ -38,7 +38,9 @@ CUBLAS_WORKSPACE_BYTES: Final = 2 * 8.125 * MIB
 """torch gives each cuBLAS handle :4096:2:16:8 = 8.125 MiB; forward and the autograd thread have one each."""
 CUBLAS_WORKSPACE_HOPPER_BYTES: Final = 2 * 32.0 * MIB
 """Bytes of both workspaces from compute capability 9.0 on: torch takes 32 MiB a handle (NVIDIA's advice for Hopper)."""
-SOFT_CAPPED: Final = ("gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text")
+SOFT_CAPPED: Final = (
+    "beam", "gemma2", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text", "gemma4_unified_text", "nanochat", "recurrent_gemma",
+    "vaultgemma")
 """Families whose head ends in cap x tanh(logits / cap)."""
 FUSED_LOSS_BYTES: Final = 8.0
 """Bytes a logit of a fused cross entropy over whole logits: transformers' fp32 copy, which the kernel turns into its gradient,

@@ -27,14 +27,11 @@ CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
 WITHOUT_SDPA: Final = (
     "bloom", "cpmant", "deepseek_v4", "flint", "gemma2", "gpt_neo", "gpt_neox_japanese", "gpt_oss", "granite_swa",
-    "granitemoe_swa", "hy_v4", "inkling2_text", "mimo_v2_flash", "mpt", "openai-gpt", "vaultgemma", "xglm",
-)
-"""Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention. By
-`_supports_sdpa` of every class with attention that is read (tests/catalog/test_config_shapes.py)."""
+    "granitemoe_swa", "hy_v4", "inkling2_text", "mimo_v2_flash", "mpt", "openai-gpt", "vaultgemma", "xglm")
+"""Families whose class has no SDPA (soft-capped scores, sinks, ALiBi; `_supports_sdpa`): transformers gives eager attention."""
 WITHOUT_FLASH: Final = (
     "axk2", "bloom", "cpmant", "deepseek_v32", "deepseek_v4", "doge", "dots3_note_text", "glm_moe_dsa", "gpt_neox_japanese",
-    "hy_v4", "inkling2_text", "inkling_text", "kolibri1_1", "llama4_text", "minimax_m3_vl_text", "mpt", "openai-gpt", "xglm",
-)
+    "hy_v4", "inkling2_text", "inkling_text", "kolibri1_1", "llama4_text", "minimax_m3_vl_text", "mpt", "openai-gpt", "xglm")
 """Families whose class refuses FlashAttention (`_supports_flash_attn`): ALiBi, chunks of attention, an indexer."""
 ALWAYS_MASKED: Final = ("falcon",)
 """Families whose class always asks for the causal mask, to which it may add ALiBi (allow_is_causal_skip=False)."""
@@ -51,8 +48,7 @@ GraniteMoeParallelExperts, DbrxExpertGLU): no module that bitsandbytes quantises
 FP32_ROUTER: Final = (
     "axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "dots1", "exaone_moe", "flint", "glm4_moe", "glm4_moe_lite",
     "glm_moe_dsa", "hy_v3", "inkling_text", "kimi_k2", "kolibri1", "kolibri1_1", "longcat_flash", "mimo_v2_flash",
-    "minicpm5_moe", "nemotron_h", "param2moe", "sarvam_moe", "solar_open",
-)
+    "minicpm5_moe", "nemotron_h", "param2moe", "sarvam_moe", "solar_open")
 """Families whose router reads the stream in fp32, and weights in fp32 (modeling_deepseek_v3.py, DeepseekV3TopkRouter)."""
 FP32_SCORES: Final = ("deepseek_v2", "gemma4_text", "longcat_flash", "minimax", "minimax_m2", "mixtral")
 """Families whose softmax or sigmoid gives fp32 weights whatever it reads (modeling_mixtral.py, MixtralTopKRouter)."""

@@ -282,7 +282,7 @@ def _activation_bytes(s: Setting, k: Mlp) -> float:
     w = s.plan.stream_bytes if k.experts > 1 and not s.plan.split_experts else s.w  # rows are cast to stacked weights
     if s.model.family in XIELU:
         return (3.0 if s.plan.adapter else 4.0) * w + 1.0
-    if s.model.family == "gpt_oss":
+    if s.model.family in ("gpt_oss", "minimax_m3_vl_text"):
         return 6.0 * w
     if (s.plan.kernels == "liger" or s.plan.compiled) and k.gated:
         return 2.0 * w  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)

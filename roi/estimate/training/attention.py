@@ -29,6 +29,10 @@ NAMED_SOFTMAX: Final = ("gpt_oss", "mimo_v2_flash")
 """Families whose softmax names the stream's type, in which it stays under autocast (autocast_mode.h, fp32_set_opt_dtype)."""
 NARROW_SOFTMAX: Final = (*NAMED_SOFTMAX, "gpt2", "gpt_neox_japanese")
 """Families whose softmax runs in the stream's type; those that name no type autocast makes fp32."""
+SCORES_AGAIN: Final = ("gemma2", "vaultgemma", "granite_swa", "granitemoe_swa")
+"""Families that keep scores once more, in the stream's type: what a soft cap's tanh or a sink's logsumexp reads."""
+BARE_NORMS: Final = ("nanochat",)
+"""Families that normalise queries and keys without a scale."""
 CENTRED: Final = ("cohere", "cohere2")
 """Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 VALUE_NORMS: Final = ("gemma3n", "gemma4")
@@ -42,13 +46,13 @@ def attention_saved(s: Setting, a: Attention) -> Number:
     if a.kind == "linear":
         return _linear_saved(s, a) + adapter_saved(s, linears)
     if s.eager:
-        capped = w if s.model.family in ("gemma2", "vaultgemma") else 0.0  # the soft cap's tanh
+        capped = w if s.model.family in SCORES_AGAIN else 0.0
         widened = 2.0 * (4.0 - w) * a.heads * a.head_dim * float(s.model.family in WIDENED and not s.plan.autocast)
         saved = _scores_saved(s, a, w, sum(_softmax_bytes(s)) + capped) + t * widened
     else:
         scored = s.scored(a)
         saved = scored * _scores_saved(s, a, 4.0, 4.0 + _math_dropped_bytes(s)) + (1.0 - scored) * _fused_saved(s, a)
-    if a.kind != "latent" and a.norm_parameters:
+    if a.kind != "latent" and (a.norm_parameters or s.model.family in BARE_NORMS):
         keys = _fresh(a) * a.kv_heads * a.head_dim
         both = a.heads * a.head_dim + keys
         read = s.w if s.fused_head_norms else norm_bytes(s) + (0.0 if s.plan.adapter else s.normalised)

@@ -258,8 +258,9 @@ class _Priced:
         """What the option saves at the central values without wrong answers, and more for each USD of these."""
         dollar = replace(self.shared, usd_per_error=1.0)
         stay, done = (evaluate(dollar, options[each], options) for each in ("stay", id))
-        return (np.array([float(stay.pv_without_errors) - float(done.pv_without_errors)]),
-                np.array([float(stay.total.errors_pv) - float(done.total.errors_pv)]))
+        at_stay, at_done = float(stay.total.errors_pv), float(done.total.errors_pv)
+        slope = 0.0 if math.isclose(at_stay, at_done) else at_stay - at_done  # the same answers: rounding is no slope
+        return np.array([float(stay.pv_without_errors) - float(done.pv_without_errors)]), np.array([slope])
 
     def _by_draw(self, drawn: Drawn, id: str) -> tuple[Array, Array]:
         """What the option saves in each draw without wrong answers, and more for each USD of these."""

@@ -73,10 +73,10 @@ def _(mo):
 def _(roi, runs, size_service):
     def cheapest(limit):
         """The cheapest fleet that holds this limit on TTFT; None where there is none."""
+        resolved = roi.resolve(roi.load_scenario(workload={"ttft_p95_s": limit}), runs)
         try:
-            asked = roi.load_scenario(workload={"ttft_p95_s": limit})
-            return size_service(roi.resolve(asked, runs)).plans[0]
-        except roi.InputError:
+            return size_service(resolved).plans[0]
+        except roi.InputError:  # of what is resolved only this is left: no plan holds the limit
             return None
 
     limits = [0.15, 0.25, 0.5, 1.0, 2.0, 4.0]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from roi import __version__
-from roi.answers.calibrate_local import LocalCalibration
+from roi.answers.calibrate_local import SAME, LocalCalibration
 from roi.facts.fact import Fact
 from roi.report.comparison.findings import experiment_name
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
@@ -26,7 +26,7 @@ def local_blocks(found: LocalCalibration) -> Iterable[Block]:
         Heading("Spreads, 5 to 95%"),
         Table(("fact", "before", "after"), tuple(
             Row((fact_name(m.path), _spread(m.before), _spread(m.after))) for m in found.moved)) if found.moved else
-        Paragraph("No spread changed."),
+        Paragraph(f"No end of a spread moved by more than {SAME:.0%}."),
         Heading("Verdict"),
         Paragraph("It moved." if found.verdict_moved else "It stands.", strong=True),
         Bullets((f"before: {before.sentence}", f"after: {after.sentence}") if found.verdict_moved else (after.sentence,)),

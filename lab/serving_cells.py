@@ -11,7 +11,7 @@ from typing import Final
 from roi.catalog.cards.gpus import find_gpu, gpus_named
 from roi.catalog.models.shapes import find_model, without_endings
 from roi.errors import RoiError
-from roi.estimate.serving.weight_formats import GGUF_BITS, weight_bytes
+from roi.estimate.serving.weight_formats import GGUF_BITS, IN_TURN, weight_bytes
 from roi.facts.model import ModelShape
 from roi.store.tables.serving_table import RATES
 
@@ -44,8 +44,6 @@ RECENT: Final = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi
 """First release of an engine's present design."""
 COMPILED: Final = re.compile(r"torch[. ]?compile|static (?:kv )?cache|reduce-overhead|max-autotune|cuda ?graph")
 """transformers whose decoding is a compiled graph over a cache of fixed size, as gpt-fast's is: no host starts its kernels."""
-IN_TURN: Final = ("llama.cpp", "ollama", "transformers")
-"""Engines that give several GPUs the layers one after the other where they are told nothing else (--split-mode, device_map)."""
 TOLD_TO_SHARE: Final = (
     r"(?:-sm|split[ -]mode)[ =]*row|row[ -]split|(?<!not )tensor[ -]parallel|tp_plan|replica|instances|data parallel")
 SINGLE: Final = (*IN_TURN, "gpt-fast")

@@ -1,5 +1,6 @@
 """What serving speed rests on: the engine's fit brought to the card, its spread, and what adapters at run time leave of it."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -27,6 +28,11 @@ REFERENCE: Final = "H100-80GB-SXM"
 """The card that most fitted runs ran on; matrix efficiencies are shares of its datasheet rate."""
 APPLE_REFERENCE: Final = "M2-Ultra-76-192GB"
 """The Mac that all of llama.cpp's fitted runs on Metal ran on."""
+READ_LIMIT_REFERENCE: Final = "A100-80GB-SXM"
+"""The one fitted card whose bandwidth the kernels of one sequence do not reach."""
+OTHER_LATENCY: Final = 1.5
+"""How far that limit may be off on other cards. Memory is some 400 cycles away on V100, A100 and H100 alike (PMC10448217, table
+3), but not on all, and releases have kernels that keep more bytes in flight: half as many again is a load more for two."""
 AMD_2024: Final = 0.2
 """Speed of the build of 2024 on AMD cards over NVIDIA's share of the roofline (LLM-Inference-Bench)."""
 AMD_SOURCE: Final = (
@@ -34,6 +40,9 @@ AMD_SOURCE: Final = (
     " 0.2 of NVIDIA's share of the roofline) to other unseen cards"
 )
 """What the P5 of the engine's speed on AMD cards rests on."""
+OTHER_HOSTS: Final = 1.5
+"""Pace of a step whose kernels a host starts one by one, on hosts of which no fit has a run. Their single threads differ by 2.2
+from an EPYC 7742 (3.4 GHz, Zen 2) to a Ryzen 7950X (5.7 GHz, Zen 4: a third more instructions a cycle, by AMD's figures)."""
 
 
 def engine_row(family: str, *, recent: bool, offline: bool = False) -> tuple[EngineEfficiencies, bool]:
@@ -57,7 +66,8 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software; AMD's read less of their
     bandwidth than NVIDIA's. Products of prompts do not pass the datasheet's rate, but by what was measured on the card. Fits
     are made with this too. Of Apple's the shares are those of one chip, taken for all. What unpacking adds to reading is
-    instructions there: it grows as a chip has fewer FLOPs for a byte than the fitted one.
+    instructions there: it grows as a chip has fewer FLOPs for a byte than the fitted one. What kernels of one sequence read at
+    most goes with a card's multiprocessors and their clock, as an A100 shows it.
     """
     if gpu.apple:
         fewer = _flops_a_byte(find_gpu(APPLE_REFERENCE)) / _flops_a_byte(gpu)
@@ -67,7 +77,26 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     most = max(matrix_share(gpu), 1.0)
     return replace(efficiencies, decode_mfu=efficiencies.decode_mfu * ratio,
                    prefill_mfu=np.minimum(efficiencies.prefill_mfu * ratio, most),
-                   decode_mbu=efficiencies.decode_mbu * read, kv_mbu=efficiencies.kv_mbu * read)
+                   decode_mbu=efficiencies.decode_mbu * read, kv_mbu=efficiencies.kv_mbu * read,
+                   read_limit_bytes_per_s=efficiencies.read_limit_bytes_per_s * _cycles_over_known(gpu))
+
+
+def _cycles_over_known(gpu: Gpu) -> float:
+    return gpu.multiprocessor_cycles_per_s / find_gpu(READ_LIMIT_REFERENCE).multiprocessor_cycles_per_s
+
+
+def reading_spread(row: EngineEfficiencies, gpu: Gpu) -> float:
+    """log of how far the speed may be off since a limit of reading binds that was fitted on other cards; 0 where none does."""
+    over = _cycles_over_known(gpu)
+    limit = float(row.efficiencies.read_limit_bytes_per_s) * over
+    seen = gpu.apple or gpu.id in row.cards or over == 1.0  # the same chip
+    return 0.0 if seen else math.log(min(max(gpu.bandwidth_bytes_per_s / limit, 1.0), OTHER_LATENCY))
+
+
+def _host_spread(row: EngineEfficiencies, source: str) -> float:
+    """log of how far the speed may be off on another host than the fit's, where a host starts every kernel; else 0."""
+    known = any(source in each for each in row.sources.values())
+    return 0.0 if known or not float(row.efficiencies.host_layer_s) else math.log(OTHER_HOSTS)
 
 
 def _flops_a_byte(gpu: Gpu) -> float:
@@ -120,10 +149,12 @@ def evidence_from(
     name = name if own else ""
     shared = adapter_throughput(run.load.adapters)
     basis = f"{row.nearest(gpu, name)}; {row.record(gpu, name)}"
-    speed_low, speed_high = known_ends(row, gpu, name, run.source, mixture=mixture)
+    low, high = known_ends(row, gpu, name, run.source, mixture=mixture)
+    further = [math.exp(each) for each in (reading_spread(row, run.system.gpu), _host_spread(row, run.source))]
     ttft_low, ttft_high = row.ends("ttft", gpu, name, run.source, mixture=mixture)
-    return ServingEvidence(efficiencies=efficiencies, habits=engine_habits(run.engine), speed_low=speed_low,
-                           speed_high=speed_high, ttft_low=ttft_low, ttft_high=ttft_high,
+    return ServingEvidence(efficiencies=efficiencies, habits=engine_habits(run.engine),
+                           speed_low=float(joint_low((low, *(1.0 / each for each in further)))),
+                           speed_high=float(joint_high((high, *further))), ttft_low=ttft_low, ttft_high=ttft_high,
                            adapters=(shared.number(), *shared.spread()), basis=basis)
 
 

@@ -45,6 +45,10 @@ class Gpu(DatedRow):
     """Peak device-memory bandwidth, bytes/s."""
     fp32_flops: PositiveFloat
     """Peak fp32 rate outside tensor cores, FLOP/s."""
+    fp32_lanes: PositiveInt = 128
+    """Multiply-adds in fp32 that a multiprocessor (AMD: compute unit) starts in a cycle, as `fp32_flops` counts them: 64 on
+    P100, Volta, Turing, A100 and A30 (CUDA C++ Programming Guide, arithmetic instructions), and on AMD's before RDNA3 and
+    CDNA3, whose figures count two an instruction."""
     fp16_flops: PositiveFloat
     """Peak dense fp16 matrix rate with fp32 accumulation, FLOP/s."""
     bf16_flops: PositiveFloat | None = None
@@ -88,6 +92,11 @@ class Gpu(DatedRow):
     def matrix_cores(self) -> bool:
         """False where vector units compute products: no bf16, and 16 bits at twice their fp32 rate at most (Pascal, MI50)."""
         return self.bf16_flops is not None or self.fp16_flops > 2.1 * self.fp32_flops
+
+    @property
+    def multiprocessor_cycles_per_s(self) -> float:
+        """Cycles a second of all multiprocessors together, at the clock of `fp32_flops`."""
+        return self.fp32_flops / (2.0 * self.fp32_lanes)
 
     @property
     def pcie(self) -> bool:

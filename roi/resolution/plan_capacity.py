@@ -27,7 +27,7 @@ from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_links import measured_links, over_links
 from roi.evidence.measured_servers import Served, find_served, kv_token_bytes
 from roi.evidence.served_rows import rows_speed
-from roi.evidence.serving_speed import AdapterEffect, adapter_effect, on_card, published_engine_speed, slug
+from roi.evidence.serving_speed import AdapterEffect, adapter_effect, on_card, published_engine_speed, reading_spread, slug
 from roi.evidence.unmeasured_load import UnmeasuredLoad, profile_command
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
@@ -192,7 +192,8 @@ class PlanEvidence:
     server: Server
     speed_path: str
     """Path of the speed in the Case: ends in fitted, elsewhere or amd for published runs, else in the profiles' names; and then
-    in -attention where no run had such, in -pcie where none crossed its links."""
+    in -attention where no run had such, in -reading and the card where its limit is another's, in -pcie where none crossed its
+    links."""
     speed: Fact
     """1 with the spread of the engine's speed."""
     profiled: bool
@@ -309,6 +310,8 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     replica, shown = replica_plan(plan), rows.found if rows is not None else served
     if (shown is None or not shown.of_model) and (attention := replica.attention_spread):
         found = _wider(found, attention, "attention", "attention of which no fit has a run: roi profile serve measures it")
+    if not found.profiled and (reading := reading_spread(engine, plan.gpu)):
+        found = _wider(found, reading, f"reading-{slug(plan.gpu.id)}", "a limit of reading that was fitted on another card")
     if served is None and timed:
         found = replace(found, source=f"{found.source}, all-reduce as timed in {timed}")
     elif (shown is None or not shown.as_many) and (link := replica.link_spread):

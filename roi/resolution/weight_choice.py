@@ -10,7 +10,7 @@ from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.catalog.models.stored_weights import StoredWeights, stored_by_name
 from roi.estimate.serving.adapter_memory import AdapterSlots, adapter_bytes, slot_rank
 from roi.estimate.serving.replica_memory import default_sequence_limit
-from roi.estimate.serving.weight_formats import ON_METAL, runs_format
+from roi.estimate.serving.weight_formats import OF_GGUF, runs_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.resolution.plan_capacity import ENGINE
@@ -20,11 +20,11 @@ from roi.scenario.sections.supply import Serving
 USUAL_DTYPES: Final = ("bf16", "fp8")
 """Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""
 USUAL_GGUF: Final = ("f16", "q8_0")
-"""Formats of weights that nobody stated on Apple's GPUs: the files of 16 and 8 bits."""
+"""Formats of weights that nobody stated for engines of GGUF files: the files of 16 and 8 bits."""
 DTYPES: Final = ("bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "nvfp4")
 """All that `serving.weight_dtypes` takes, but for GGUF_DTYPES."""
 GGUF_DTYPES: Final = (*USUAL_GGUF, "q6_k", "q5_k_m", "q4_k_m", "q4_0")
-"""Formats of GGUF files that it takes, for Apple's GPUs."""
+"""Formats of GGUF files that it takes."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class WeightChoice:
     def asked(self, gpu: Gpu) -> tuple[str, ...]:
         """The scenario's formats; else the publisher's own, or bf16 where that does not run; else the usual ones.
 
-        Those too where a name says another format, which does not run: its release is there to be served in them. On Apple's
-        GPUs no fit speaks for the publisher's own, and the usual GGUF files stand in.
+        Those too where a name says another format, which does not run: its release is there to be served in them. Engines of
+        GGUF files, and so Apple's GPUs, run no publisher's own, and the usual files stand in.
         """
         own, stated = self.published, self.serving.weight_dtypes
-        if gpu.apple:
+        if gpu.apple or self.serving.engine in OF_GGUF:
             return stated or USUAL_GGUF
         if stated is not None or own is None or self.merged:
             return stated or USUAL_DTYPES
@@ -89,8 +89,12 @@ class WeightChoice:
         return runs_format(self.shape, gpu, dtype, self.serving.engine, adapters=self.adapters > 0)
 
     def replicas(self, gpu: Gpu) -> tuple[int, ...]:
-        """Tensor-parallel degrees that the scenario admits on this card; one model over several Macs is not estimated."""
-        return tuple(tp for tp in self.serving.tensor_parallel if tp == 1 or not gpu.apple)
+        """Tensor-parallel degrees that the scenario admits on this card: 1 where one model over several is not estimated.
+
+        Macs, and engines that hold its layers on several GPUs one after the other: no faster than one, and never batched so.
+        """
+        alone = gpu.apple or self.serving.engine in OF_GGUF
+        return tuple(tp for tp in self.serving.tensor_parallel if tp == 1 or not alone)
 
     def slots(self, gpu: Gpu, tensor_parallel: int) -> AdapterSlots | None:
         """Slots for adapters on each GPU of a replica: as stated, else all that the sequences of one step could ask for."""
@@ -113,20 +117,22 @@ class WeightChoice:
         engine, every = self.serving.engine, gpus.values()
         if engine == "tensorrt-llm" and all(gpu.amd for gpu in every):
             return f"{engine} runs on NVIDIA GPUs alone; name another serving.engine or such a GPU"
-        if all(gpu.apple for gpu in every):
-            if engine is not None and engine not in ON_METAL:
-                return f"{engine} does not run on Apple's GPUs; {' and '.join(ON_METAL)} do (serving.engine)"
+        macs = all(gpu.apple for gpu in every)
+        if macs and engine not in (None, *OF_GGUF):
+            return f"{engine} does not run on Apple's GPUs; {' and '.join(OF_GGUF)} do (serving.engine)"
+        if macs or engine in OF_GGUF:
+            which = "on Apple's GPUs" if macs else f"with {engine}"
             if self.adapters:
-                return "adapters at run time are not estimated on Apple's GPUs; merge them (serving.adapters=merged)"
+                return f"adapters at run time are not estimated {which}; merge them (serving.adapters=merged)"
             if not any(self.replicas(gpu) for gpu in every):
-                return "a replica on Apple's GPUs is one Mac: serving.tensor_parallel needs a 1"
-        elif engine in ON_METAL:
-            return f"{engine} is estimated on Apple's GPUs alone; {ENGINE} and others serve on these (serving.engine)"
+                return f"a replica {which} is one {'Mac' if macs else 'GPU'}: serving.tensor_parallel needs a 1"
         asked = ", ".join(dict.fromkeys(dtype for gpu in every for dtype in self.asked(gpu)))
         others = ", ".join(dtype for dtype in (*DTYPES, *GGUF_DTYPES) if any(self.runs(gpu, dtype) for gpu in every))
-        usual = ON_METAL[0] if all(gpu.apple for gpu in every) else ENGINE
+        usual = OF_GGUF[0] if macs else ENGINE
         none = f"{engine or usual} runs {self.shape.id} in {asked} on none of {', '.join(gpus)}; "
-        return none + (f"it runs there in {others} (serving.weight_dtypes)" if others else "it runs there in no format")
+        files = any(dtype in GGUF_DTYPES for dtype in self.serving.weight_dtypes or ()) and engine not in OF_GGUF and not macs
+        return none + (f"it runs there in {others} (serving.weight_dtypes)" if others else "it runs there in no format") + (
+            f", {' and '.join(OF_GGUF)} in GGUF files (serving.engine)" if files else "")
 
 
 def weight_choice(s: Scenario, shape: ModelShape, system: str, *, tuned: bool) -> WeightChoice:

@@ -87,14 +87,35 @@ def test_adapters_at_run_time_and_several_macs_are_named():
     assert choice().replicas(find_gpu(ULTRA)) == (1,)
 
 
-def test_ollama_and_its_files_are_for_macs_alone():
-    assert choice(engine="ollama").running(find_gpu(ULTRA)) == ("f16", "q8_0")
-    assert choice(engine="llama.cpp", weight_dtypes=(*DTYPES, *GGUF_DTYPES)).running(find_gpu(ULTRA)) == GGUF_DTYPES
-    h100 = find_gpu("H100")
-    assert not choice(engine="ollama", weight_dtypes=(*DTYPES, *GGUF_DTYPES)).running(h100)
-    assert not set(choice(weight_dtypes=(*DTYPES, *GGUF_DTYPES)).running(h100)) & set(GGUF_DTYPES)
-    assert choice(engine="ollama").why_none_runs({"H100": h100}) == (
-        "ollama is estimated on Apple's GPUs alone; vllm and others serve on these (serving.engine)")
+@pytest.mark.parametrize("card", [ULTRA, "H100", "P40", "MI300X"])
+@pytest.mark.parametrize("engine", ["llama.cpp", "ollama"])
+def test_gguf_files_are_served_by_their_engines_on_every_card_and_by_no_other(engine, card):
+    gpu, every = find_gpu(card), (*DTYPES, *GGUF_DTYPES)
+    assert choice(engine=engine).running(gpu) == ("f16", "q8_0")
+    assert choice(engine=engine, weight_dtypes=every).running(gpu) == GGUF_DTYPES
+    assert not set(choice(engine="vllm", weight_dtypes=every).running(gpu)) & set(GGUF_DTYPES)
+    assert choice(engine=engine, tensor_parallel=(1, 2, 4)).replicas(gpu) == (1,)
+
+
+@pytest.mark.parametrize(("serving", "told"), [
+    ({"engine": "ollama", "tensor_parallel": (2,)}, "a replica with ollama is one GPU: serving.tensor_parallel needs a 1"),
+    ({"engine": "llama.cpp", "adapters": "shared"}, "adapters at run time are not estimated with llama.cpp; merge them"),
+    ({"engine": "llama.cpp", "weight_dtypes": ("bf16",)}, "in bf16 on none of H100; it runs there in f16, q8_0"),
+    ({"weight_dtypes": ("q8_0",)}, "(serving.weight_dtypes), llama.cpp and ollama in GGUF files (serving.engine)"),
+])
+def test_what_engines_of_gguf_files_do_not_do_on_a_gpu_is_told(serving, told):
+    assert told in choice(**serving).why_none_runs({"H100": find_gpu("H100")})
+
+
+def test_llama_cpp_serves_on_rented_gpus_with_its_own_fit_and_four_slots():
+    """Llama-3.1-8B in q8_0, 8.5 bits: 8.53 GB; four at a time on one RTX 4090."""
+    found = resolved("serving.engine=llama.cpp", "candidates.self_hosted=[llama-3.1-8b]", "candidates.gpus=[RTX-4090, H100]",
+                     "workload.requests_per_day=500")
+    plan = next(p for p in found.plans["self-hosted-adapter:llama-3.1-8b+lora"] if p.offer.gpu == "RTX-4090")
+    assert (plan.serving.engine, plan.serving.tensor_parallel, plan.evidence.server.sequence_limit) == ("llama.cpp", 1, 4.0)
+    assert "(llama.cpp; nearest: 98 rows, RTX-4090" in plan.evidence.source
+    hosted = found.plans["hosted-adapter:fireworks/qwen3-8b"]  # whose servers are the vendor's
+    assert {(p.serving.engine, p.serving.weight_dtype) for p in hosted} <= {(None, "bf16"), (None, "fp8")}
 
 
 def test_nothing_trains_on_a_mac():
@@ -107,5 +128,5 @@ def test_nothing_trains_on_a_mac():
 
 
 def test_size_says_why_ones_own_macs_hold_nothing_beside_why_no_rented_card_does():
-    with pytest.raises(InputError, match=r"alone; vllm and others serve on these \(.*\); on your own: no plan holds"):
-        size_file(overrides=(*OWNED, "serving.engine=llama.cpp", "workload.ttft_p95_s=0.05"), cache=False)
+    with pytest.raises(InputError, match=r"no plan holds; the nearest, 8 x L4.*; on your own: vllm does not run on Apple"):
+        size_file(overrides=(*OWNED, "serving.engine=vllm", "workload.ttft_p95_s=0.05"), cache=False)

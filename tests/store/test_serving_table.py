@@ -61,8 +61,22 @@ def test_fp8_weights_keep_16_bit_kv_on_engines_before_2025(weight, engine, desig
     assert serving_run_of(weight_dtype=weight, engine=engine, design=design, kv_dtype="").system.kv_dtype == kv
 
 
-def test_llama_cpp_shares_rows_out_unevenly():
-    assert serving_run_of(model="llama-3.1-8b", engine="llama.cpp", tp="3", weight_dtype="q4_k_m").system.tensor_parallel == 3.0
+@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "transformers"])
+def test_engines_that_hold_layers_one_after_the_other_have_so_many_stages(engine):
+    """Their several GPUs are no tensor parallelism, and need not divide the heads: as pp says it, in either column."""
+    for cells in ({"tp": "3"}, {"tp": "1", "pp": "3"}):
+        system = serving_run_of(model="llama-3.1-8b", engine=engine, weight_dtype="bf16", **cells).system
+        assert (system.tensor_parallel, system.stages) == (1, 3)
+    assert serving_run_of(model="llama-3.1-8b", engine="vllm", tp="2").system.stages == 1
+
+
+def test_slots_of_llama_cpp_are_set_for_a_closed_load():
+    """16 in flight are decoded together, where an open load has the four that llama-server starts with."""
+    closed = serving_run_of(engine="llama.cpp", load="closed", concurrency="2000", weight_dtype="q8_0")
+    assert closed.system.sequence_limit == 2000
+    assert serving_run_of(engine="vllm", load="closed", concurrency="2000").system.sequence_limit is None
+    opened = serving_run_of(engine="llama.cpp", load="open", offered_req_per_s="1", weight_dtype="q8_0").system
+    assert opened.plan(engine_habits("llama.cpp")).largest_step[0] == 4.0
 
 
 def test_mxfp4_of_a_dense_model_is_all_of_its_matrices():

@@ -10,7 +10,7 @@ from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
 from roi.estimate.serving.efficiencies import Efficiencies
 from roi.estimate.serving.replica_memory import VLLM, EngineHabits
-from roi.estimate.serving.weight_formats import ON_METAL
+from roi.estimate.serving.weight_formats import OF_GGUF
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu, same_chip
 from roi.facts.records import DatedRow, Record
@@ -208,8 +208,8 @@ def engine_habits(family: str) -> EngineHabits:
 
 
 def engine_on(gpu: Gpu, engine: str) -> str:
-    """The engine family whose fit and habits speak for this engine on this card: METAL for ON_METAL on Apple's."""
-    return METAL if gpu.apple and engine.removesuffix("-2024") in ON_METAL else engine
+    """The engine family whose fit and habits speak for this engine on this card: METAL for OF_GGUF on Apple's."""
+    return METAL if gpu.apple and engine.removesuffix("-2024") in OF_GGUF else engine
 
 
 def find_engine(name: str, field: str = "engine", remedy: str = "") -> EngineEfficiencies:

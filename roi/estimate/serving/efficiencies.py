@@ -100,7 +100,8 @@ class Efficiencies:
     """Time in which kernels hand a token's activations on over that of moving them at the bandwidth at which weights are read;
     0 where caches keep them all. Copies that experts' kernels gather are in `expert_products`."""
     read_limit_bytes_per_s: Number = np.inf
-    """Most that the decode kernels read in a second on any card: those that keep few bytes in flight do not reach HBM's."""
+    """Most that the kernels of one sequence read in a second on an A100. Each multiprocessor keeps few bytes in flight, for
+    about as many cycles as memory is away: on other cards the limit goes with multiprocessors times clock (Little's law)."""
 
 
 PERFECT: Final = Efficiencies(

@@ -48,8 +48,10 @@ class WeightFormat:
         return self.unpacked or (self.with_fp4 is not None and gpu.fp4_flops is None)
 
 
-ON_METAL: Final = ("llama.cpp", "ollama")
-"""Engines that run on Apple's GPUs, and that are estimated for plans there alone: elsewhere others serve."""
+OF_GGUF: Final = ("llama.cpp", "ollama")
+"""Engines of GGUF files, which run on every card, and alone on Apple's."""
+IN_TURN: Final = (*OF_GGUF, "transformers")
+"""Engines that give several GPUs the layers one after the other where they are told nothing else (--split-mode, device_map)."""
 GGUF_BITS: Final = {
     "iq1_s": 2.0042, "iq1_m": 2.1460, "iq2_xxs": 2.3824, "iq2_xs": 2.5882, "iq2_s": 2.7403, "iq2_m": 2.9294,
     "q2_k_s": 2.9697, "q2_k": 3.16, "iq3_xxs": 3.2548, "iq3_xs": 3.4977, "q3_k_s": 3.6429, "iq3_s": 3.6606, "iq3_m": 3.7628,
@@ -98,15 +100,16 @@ def stored_as(shape: ModelShape, weight_dtype: str) -> str:
 def runs_format(shape: ModelShape, gpu: Gpu, dtype: str, engine: str | None, *, adapters: bool = False) -> bool:
     """False where no kernel exists for a model's weights in this format, None being vLLM; `adapters` are applied at run time.
 
-    No engine but ON_METAL's runs on cards without matrix cores: vLLM's CUDA needs compute capability 7.0, its ROCm lists none.
+    No engine but OF_GGUF's runs on cards without matrix cores: vLLM's CUDA needs compute capability 7.0, its ROCm lists none.
     bf16 itself, and weight-only fp8 (Marlin), need Ampere, the generation with bf16. nvfp4 is NVIDIA's, for its fp4 units
     (vLLM, SGLang, TensorRT-LLM); beside adapters vLLM multiplies it in 16 bit (issue 42629), so it gains nothing there.
-    Apple's GPUs have ON_METAL, and those the formats of GGUF files; None is one of them there.
+    OF_GGUF's run GGUF files and nothing else, those that they are estimated with merged adapters alone; None is one of them on
+    Apple's GPUs.
     """
     in_gguf = dtype == "f16" or dtype in GGUF_BITS
-    if gpu.apple:
-        return in_gguf and (engine is None or engine in ON_METAL) and not adapters
-    if in_gguf or engine in ON_METAL or not gpu.matrix_cores:
+    if in_gguf or engine in OF_GGUF or gpu.apple:
+        return in_gguf and (engine in OF_GGUF or (engine is None and gpu.apple)) and not adapters
+    if not gpu.matrix_cores:
         return False
     if engine == "tensorrt-llm" and gpu.amd:
         return False

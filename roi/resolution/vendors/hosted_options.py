@@ -22,6 +22,7 @@ from roi.economics.option_kinds import OWN_HARDWARE
 from roi.economics.reading import NO_BILL, PLAIN
 from roi.economics.worked_out import OptionFacts, TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, first_of
+from roi.estimate.serving.weight_formats import OF_GGUF
 from roi.estimate.training.peft_methods import unserved
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
@@ -388,6 +389,8 @@ def _dedicated(
                    for r in rows if r.gpu is not None and r.usd_per_hosting_hour > 0)
     shape = find_model(model_part(id.partition(":")[2]), "candidates.hosted_adapters")
     if offers:
+        if s.serving.engine in OF_GGUF:  # a vendor's servers are its own
+            s = s.model_copy(update={"serving": s.serving.model_copy(update={"engine": None, "weight_dtypes": None})})
         add_plans(sheet, s, id, shape, system, offers, shared_adapters=True, long_to=long_to)
     else:
         name = f"apis.{id.partition(':')[2]}+tuned"

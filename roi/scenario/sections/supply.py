@@ -218,12 +218,12 @@ class Serving(Section):
     """Weight formats to consider; the cheapest plan that keeps the SLO is taken. None: the publisher's own where a model is
     published in 4 bit (gpt-oss: mxfp4) or its name says how it is packed (-AWQ, -GPTQ-Int4, -FP8, -quantized.w4a16, -NVFP4)
     and card and engine run it, else bf16; all other models bf16 and fp8. fp16 is for V100 and T4. int4 is GPTQ or AWQ by
-    Marlin's kernels, not NF4, of unknown speed. f16 and q8_0 to q4_0 are GGUF files, for Apple's GPUs; None: those two."""
+    Marlin's kernels, not NF4, of unknown speed. f16 and q8_0 to q4_0: GGUF files, of llama.cpp and ollama; None: those two."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
     engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "llama.cpp", "ollama", "other"] | None = None
     """Engine whose speed is taken: from profiles of it, else from published runs. None: from any profile, else vLLM's runs.
-    llama.cpp and ollama are for Apple's GPUs alone, where None is llama.cpp."""
+    None is llama.cpp on Apple's GPUs. llama.cpp and ollama serve with four slots, one GPU a replica, and merged adapters."""
     prefix_hit_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), unit("share")] | None = None
     """Share of requests that find the shared prefix in the cache of servers of your own; left out = workload.cache_hit_rate. A
     prefix that all have is computed once a replica, so that almost every call finds it: near 1. Of conversations

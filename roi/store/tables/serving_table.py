@@ -22,7 +22,7 @@ from roi.estimate.accuracy.serving_run import (
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
-from roi.estimate.serving.weight_formats import ON_METAL, stored_as, weight_bytes
+from roi.estimate.serving.weight_formats import IN_TURN, OF_GGUF, stored_as, weight_bytes
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, Positive, Several, UnusableCell, Whole, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
@@ -80,7 +80,7 @@ class ServingRow(CanonicalRow):
     """Number format of the KV cache; blank: fp8 stands in for fp8 and nvfp4 weights on recent engines and TensorRT-LLM, else
     bf16."""
     tp: Whole = 1
-    """GPUs of one replica."""
+    """GPUs of one replica. llama.cpp, Ollama and transformers hold the layers on them one after the other, as with pp."""
     pp: Whole = 1
     """Pipeline parallel: groups of tp GPUs that hold the layers one after the other, in one replica."""
     attention_parallel: Flag = False
@@ -110,7 +110,8 @@ class ServingRow(CanonicalRow):
     """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000; a closed one: ten for each in
     flight). Of a closed load with prefill_replicas its end counts in the rate."""
     sequence_limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Sequences that a replica was told to decode together at most; blank: the engine's default, or all of a static batch."""
+    """Sequences that a replica was told to decode together at most; blank: the engine's default, or all of a static batch, as
+    of a closed load on llama.cpp and Ollama, whose slots are set for it."""
     stream_interval: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Tokens of an answer that the server was told to send at a time (stream_interval of TensorRT-LLM and SGLang)."""
     held_to_slo: Flag = False
@@ -209,11 +210,13 @@ def serving_run(row: ServingRow) -> ServingRun:
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
     if gpu.apple:
         _check_mac(row)
-    even = row.engine not in ON_METAL and not row.attention_parallel  # llama.cpp shares out rows
+    stages, tp = (row.pp * row.tp, 1) if row.engine in IN_TURN else (row.pp, row.tp)
+    even = row.engine not in IN_TURN and not row.attention_parallel
     if even and (odd := [a.heads for a in shape.attention if a.heads % row.tp]):
         raise UnusableCell("tp", f"a divisor of the {odd[0]} attention heads, which engines share out evenly; layers that lie"
                            " one after the other are pp")
     recent = row.design in (None, "recent")
+    told = ("static", "closed") if row.engine in OF_GGUF else ("static",)  # slots are set for so many
     weight = stored_as(shape, row.weight_dtype or "bf16")
     each = weight_bytes(shape, weight) / row.tp / row.pp
     if each > gpu.memory_bytes:
@@ -227,10 +230,10 @@ def serving_run(row: ServingRow) -> ServingRun:
     run = ServingRun(
         id=row.id, source=row.source,
         system=ServingSystem(
-            shape=shape, gpu=gpu, replicas=row.replicas, tensor_parallel=row.tp, weight_dtype=weight, kv_dtype=kv,
+            shape=shape, gpu=gpu, replicas=row.replicas, tensor_parallel=tp, weight_dtype=weight, kv_dtype=kv,
             sequence_limit=row.sequence_limit or (
-                max(row.concurrency or 1.0, SEQUENCE_LIMIT) * row.pp if row.load == "static" else None),
-            prefill_replicas=row.prefill_replicas, stages=row.pp,
+                max(row.concurrency or 1.0, SEQUENCE_LIMIT) * stages if row.load in told else None),
+            prefill_replicas=row.prefill_replicas, stages=stages,
             attention_parallel=row.attention_parallel, stream_interval=row.stream_interval),
         load=ServingLoad(
             kind=row.load, input_tokens=row.isl, output_tokens=row.osl, cached_tokens=row.cached_isl, length_cv=row.length_cv,
@@ -247,8 +250,8 @@ def serving_run(row: ServingRow) -> ServingRun:
 
 def _check_mac(row: ServingRow) -> None:
     """Raise where an engine, or more than one GPU a replica, is not estimated on Apple's GPUs."""
-    if row.engine not in ON_METAL:
-        raise UnusableCell("engine", f"not estimated on Apple's GPUs; {' and '.join(ON_METAL)} are")
+    if row.engine not in OF_GGUF:
+        raise UnusableCell("engine", f"not estimated on Apple's GPUs; {' and '.join(OF_GGUF)} are")
     for column in ("tp", "pp"):
         if getattr(row, column) > 1.0:
             raise UnusableCell(column, "1 on Apple's GPUs: a model spread over several Macs is not estimated")

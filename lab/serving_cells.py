@@ -69,6 +69,9 @@ BATCH: Final = re.compile(r"(?:batch(?: size)?|bs|\bnpl)[ =:]*(\d+)")
 FILLED: Final = 0.6
 """Share of a replica's memory that weights take at most where nothing but throughput counts: engines leave a tenth unused, and
 the third that is left holds the cache, without which batches are small."""
+SUBMITTED_SEQUENCES: Final = "1024"
+"""max_num_seqs of MLPerf's submissions on vLLM, which set it by hand (Krai's of v5.0 with vLLM 0.6.4: 1,024; of v5.1 with 0.9.2:
+1,232 and 2,401), where vLLM's own of those years is 256. A replica of one card seldom holds as many."""
 UNSTATED: Final = (
     "", "ns", "na", "nan", "none", "unknown", "unspecified", "unstated", "notstated", "default", "auto", "native", "mixed")
 """A cell that says nothing, as one word."""
@@ -483,6 +486,8 @@ def settle_serving(row: Mapping[str, str], found: dict[str, str]) -> None:
     if _of_mlperf(row) and not row.get("tp") and tp == count > 1.0:
         least = _fewest(found, shape, count)
         found |= {"tp": f"{least:g}", "replicas": f"{count / least:g}"}
+    if _of_mlperf(row) and found.get("engine") == "vllm" and not found.get("sequence_limit"):
+        found["sequence_limit"] = SUBMITTED_SEQUENCES
     file = gguf(row.get("precision") or "")
     if file is not None and found.get("engine") in ("llama.cpp", "ollama"):
         found["weight_dtype"] = file

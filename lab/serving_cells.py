@@ -42,6 +42,9 @@ GUESSED: Final = ("nim", "triton", "tensorrt", "trt", "koboldcpp", "lmstudio", "
 """Of these, what stands for an engine that the cell does not name."""
 RECENT: Final = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi": (3, 0), "lmdeploy": (0, 7)}
 """First release of an engine's present design."""
+OF_2023: Final = re.compile(r"(?<![\d.])v?0\.[5-7](?!\d)|2023-\d\d")
+"""TensorRT-LLM's releases of 2023: of that design the fit has those of 2024, whose kernels of grouped heads are others (0.10.0 has
+XQA for Llama-2-70B on Hopper)."""
 COMPILED: Final = re.compile(r"torch[. ]?compile|static (?:kv )?cache|reduce-overhead|max-autotune|cuda ?graph")
 """transformers whose decoding is a compiled graph over a cache of fixed size, as gpt-fast's is: no host starts its kernels."""
 TOLD_TO_SHARE: Final = (
@@ -221,7 +224,8 @@ def _engine(row: Mapping[str, str]) -> str:
     design = _design(name, row)
     if name == "transformers" and COMPILED.search(_told(row)):
         name, design = "gpt-fast", None
-    told = "" if design and name != "other" and key not in GUESSED else " assumed+=design"
+    fitted = name != "tensorrt-llm" or not OF_2023.search(f"{row.get('engine_version') or ''} {row.get('date') or ''}")
+    told = "" if fitted and design and name != "other" and key not in GUESSED else " assumed+=design"
     return f"engine={name} design={design or 'recent'}{told}"
 
 

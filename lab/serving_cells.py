@@ -43,8 +43,8 @@ GUESSED: Final = ("nim", "triton", "tensorrt", "trt", "koboldcpp", "lmstudio", "
 RECENT: Final = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi": (3, 0), "lmdeploy": (0, 7)}
 """First release of an engine's present design."""
 OF_2023: Final = re.compile(r"(?<![\d.])v?0\.[5-7](?!\d)|2023-\d\d")
-"""TensorRT-LLM's releases of 2023: of that design the fit has those of 2024, whose kernels of grouped heads are others (0.10.0 has
-XQA for Llama-2-70B on Hopper)."""
+"""TensorRT-LLM's releases of 2023: of that design the fit has those of 2024, whose kernels of grouped heads are others (0.10.0
+has XQA for Llama-2-70B on Hopper)."""
 COMPILED: Final = re.compile(r"torch[. ]?compile|static (?:kv )?cache|reduce-overhead|max-autotune|cuda ?graph")
 """transformers whose decoding is a compiled graph over a cache of fixed size, as gpt-fast's is: no host starts its kernels."""
 TOLD_TO_SHARE: Final = (
@@ -72,9 +72,9 @@ BATCH: Final = re.compile(r"(?:batch(?: size)?|bs|\bnpl)[ =:]*(\d+)")
 FILLED: Final = 0.6
 """Share of a replica's memory that weights take at most where nothing but throughput counts: engines leave a tenth unused, and
 the third that is left holds the cache, without which batches are small."""
-SUBMITTED_SEQUENCES: Final = "1024"
-"""max_num_seqs of MLPerf's submissions on vLLM, which set it by hand (Krai's of v5.0 with vLLM 0.6.4: 1,024; of v5.1 with 0.9.2:
-1,232 and 2,401), where vLLM's own of those years is 256. A replica of one card seldom holds as many."""
+SUBMITTED_SEQUENCES: Final = 1024
+"""max_num_seqs of MLPerf's submissions on vLLM, which set it by hand (Krai's of v5.0 with vLLM 0.6.4: 1,024; of v5.1 with
+0.9.2: 1,232 and 2,401), where vLLM's own of those years is 256. A replica of one card seldom holds as many."""
 UNSTATED: Final = (
     "", "ns", "na", "nan", "none", "unknown", "unspecified", "unstated", "notstated", "default", "auto", "native", "mixed")
 """A cell that says nothing, as one word."""
@@ -423,6 +423,8 @@ def _mlperf(row: Mapping[str, str], text: str) -> str:
     spread = "" if tokens is None else f" length_cv={tokens[2]}"
     if tokens is not None and not (row.get("isl") and row.get("osl")):
         spread += f" isl={tokens[0]} osl={tokens[1]} assumed+=lengths"
+    if _runs_on(row, ("vllm",)):
+        spread += f" sequence_limit={SUBMITTED_SEQUENCES}"
     if "offline" in text:
         return f"load=saturated{spread}"
     if re.search(r"single[ -]?stream", text):
@@ -490,8 +492,6 @@ def settle_serving(row: Mapping[str, str], found: dict[str, str]) -> None:
     if _of_mlperf(row) and not row.get("tp") and tp == count > 1.0:
         least = _fewest(found, shape, count)
         found |= {"tp": f"{least:g}", "replicas": f"{count / least:g}"}
-    if _of_mlperf(row) and found.get("engine") == "vllm" and not found.get("sequence_limit"):
-        found["sequence_limit"] = SUBMITTED_SEQUENCES
     file = gguf(row.get("precision") or "")
     if file is not None and found.get("engine") in ("llama.cpp", "ollama"):
         found["weight_dtype"] = file
